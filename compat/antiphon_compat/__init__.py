@@ -1,0 +1,1 @@
+"""HTTP and WebSocket dialects in front of an Antiphon server."""

@@ -1,0 +1,1 @@
+"""The Antiphon server: gRPC in front, engines in processes of their own."""

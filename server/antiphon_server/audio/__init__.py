@@ -1,0 +1,1 @@
+"""Samples: formats, resampling, encoders, decoders, fades."""

@@ -1,0 +1,1 @@
+"""Small real models from pip wheels that run on two CPU cores."""

@@ -1,0 +1,269 @@
+"""What every engine promises, whatever it runs on: embedded CPU models, the CUDA runtime, a scripted fake.
+
+Audio crosses this border as bytes: signed 16-bit little-endian mono samples. Synthesizers give their native rate
+(``SynthesizerInfo.sample_rate_hz``); transcribers and voice activity take 16 000 Hz. All calls are coroutines or
+asynchronous iterators; closing an iterator (or cancelling the task) frees the engine of the work at its next step.
+Failures are ``SpeechError``s.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+LISTENING_RATE_HZ = 16_000
+"""Rate of audio given to transcribers and voice activity."""
+
+VOICE_WINDOW_SAMPLES = 512
+"""Samples per voice activity score: 32 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineVoice:
+    """A voice as its engine offers it."""
+
+    id: str
+    name: str
+    description: str
+    is_variant: bool
+    """True for a labelled change of a natural voice."""
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What an engine says about itself once it is warm."""
+
+    model: str
+    revision: str
+    """Digest of the weights, hex."""
+    owner: str
+    license: str
+    languages: tuple[str, ...]
+    max_concurrent_calls: int
+    sample_rate_hz: int = 0
+    """Native rate of a synthesizer; 0 for the others."""
+    voices: tuple[EngineVoice, ...] = ()
+    rendered_tags: tuple[str, ...] = ()
+    """Catalogue tags that change the sound, as "category:value"."""
+    supports_cloning: bool = False
+    supports_word_times: bool = False
+    supports_seed: bool = False
+    supports_sampling: bool = False
+    supports_instructions: bool = False
+    supports_translation: bool = False
+    supports_thinking: bool = False
+    first_output_ms: float = 0.0
+    """Time to first output measured in the warm-up; the first guess of admission."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechJob:
+    """One segment to speak: a sentence without tags."""
+
+    text: str
+    voice: str
+    """Id of one of the engine's voices."""
+    sequence: str
+    """Segments of one sequence belong together; an engine with memory keeps its state between them."""
+    language: str = ""
+    speed: float = 1.0
+    """0.25 to 4.0."""
+    pitch_semitones: float = 0.0
+    """-12 to 12."""
+    seed: int = 0
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    max_new_tokens: int | None = None
+    tags: tuple[str, ...] = ()
+    """Catalogue tags in effect, as "category:value"; for engines that render them."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechChunk:
+    """Sound, at most 80 ms of it."""
+
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnd:
+    """Last item of ``speak``."""
+
+    finish_reason: str = "STOP"
+    """A FinishReason of the contract without its prefix: STOP, LENGTH or RUNAWAY."""
+    engine_ms: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    characters_dropped: int = 0
+    """Characters the model could not read and left out."""
+
+
+class Synthesizer(Protocol):
+    """Speaks."""
+
+    async def info(self) -> EngineInfo:
+        """Say what the engine is; answers only when it is warm."""
+        ...
+
+    def speak(self, job: SpeechJob) -> AsyncIterator[SpeechChunk | SpeechEnd]:
+        """Yield the segment's sound in order, then one SpeechEnd. Closing the iterator cancels.
+
+        Raises:
+            UnknownVoice: If ``job.voice`` is not one of the engine's.
+            EngineFailed: If the model failed.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HeardWord:
+    """A word with times in milliseconds from the start of the job's audio."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeardSegment:
+    """A stretch of transcript with times in milliseconds from the start of the job's audio."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    average_log_prob: float | None = None
+    no_speech_prob: float | None = None
+    compression_ratio: float | None = None
+    temperature: float | None = None
+    tokens: tuple[int, ...] = ()
+    words: tuple[HeardWord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ListenJob:
+    """One stretch of audio to write down."""
+
+    pcm: bytes
+    """16 000 Hz, any length; engines cut what their window cannot hold."""
+    language: str = ""
+    """ISO 639-1; empty: detect."""
+    prompt: str = ""
+    key_words: tuple[str, ...] = ()
+    is_translation: bool = False
+    word_times: bool = False
+    temperature: float = 0.0
+    is_partial: bool = False
+    """A partial may be less exact, and gives way to finals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said in a job's audio."""
+
+    segments: tuple[HeardSegment, ...]
+    language: str
+    language_confidence: float | None
+    """None if the language was given."""
+    engine_ms: float
+
+    @property
+    def text(self) -> str:
+        """All segments joined by single spaces."""
+        return " ".join(part for part in (segment.text.strip() for segment in self.segments) if part)
+
+
+class Transcriber(Protocol):
+    """Listens."""
+
+    async def info(self) -> EngineInfo:
+        """Say what the engine is; answers only when it is warm."""
+        ...
+
+    async def transcribe(self, job: ListenJob) -> Transcript:
+        """Write the audio down.
+
+        Raises:
+            InvalidField: If the model does not know the language.
+            EngineFailed: If the model failed.
+        """
+        ...
+
+
+class VoiceActivityStream(Protocol):
+    """Scores of one audio stream; keeps the model's state and the unfinished window."""
+
+    async def score(self, pcm: bytes) -> list[float]:
+        """Return the voice probability 0..1 of each 512-sample window completed by ``pcm``."""
+        ...
+
+    async def close(self) -> None:
+        """Free the state."""
+        ...
+
+
+class VoiceActivity(Protocol):
+    """Hears whether someone speaks. The decision is not here: see ``session``."""
+
+    async def info(self) -> EngineInfo:
+        """Say what the engine is; answers only when it is warm."""
+        ...
+
+    async def open(self) -> VoiceActivityStream:
+        """Begin a stream."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One message of a conversation; role is system, user or assistant."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatJob:
+    """A conversation to answer."""
+
+    messages: tuple[ChatMessage, ...]
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatDelta:
+    """A piece of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatEnd:
+    """Last item of ``reply``."""
+
+    finish_reason: str = "STOP"
+    """STOP or LENGTH."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class ChatModel(Protocol):
+    """Answers."""
+
+    async def info(self) -> EngineInfo:
+        """Say what the engine is; answers only when it is warm."""
+        ...
+
+    def reply(self, job: ChatJob) -> AsyncIterator[ChatDelta | ChatEnd]:
+        """Yield the answer as it is written, then one ChatEnd. Closing the iterator cancels.
+
+        Raises:
+            ContextOverflow: If the messages do not fit.
+            UpstreamFailed: If the provider failed.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""One call's state: utterances, transcripts, conversations. Plain asyncio, no wire."""

@@ -1,0 +1,1 @@
+"""Logs and metrics. Neither ever holds text, transcripts or audio."""

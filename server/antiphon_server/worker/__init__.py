@@ -1,0 +1,1 @@
+"""Engine processes: the framed local channel, the child, its supervisor and its remote face."""
