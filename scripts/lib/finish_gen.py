@@ -1,7 +1,6 @@
-"""Finish the generated package: __init__ files, py.typed, the error table and the descriptor set."""
+"""Finish the generated package: __init__ files, py.typed and the error table."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -37,10 +36,6 @@ def main(out: Path) -> None:
         (folder / "__init__.py").write_text('"""Generated wire types."""\n')
     (out / "antiphon" / "py.typed").touch()
     write_error_table(package)
-    protos = sorted(str(p) for p in Path("proto/antiphon/speech/v1").glob("*.proto"))
-    subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "grpc_tools.protoc", "-I", "proto", "--include_imports", "--include_source_info",
-         f"--descriptor_set_out={package / 'speech.binpb'}", *protos], check=True)
 
 
 main(Path(sys.argv[1]))
