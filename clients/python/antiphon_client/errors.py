@@ -146,19 +146,21 @@ _REASON_BY_CODE: dict[StatusCode, str] = {
 }
 
 
-def from_rpc_error(error: grpc.aio.AioRpcError, *, target: str = "") -> AntiphonError:
+def from_rpc_error(error: grpc.aio.AioRpcError, *, target: str = "", was_answered: bool = False) -> AntiphonError:
     """Translate what grpc raised, from the server's details where it sent any.
 
     Args:
         error: The failed call.
         target: Address that was called, for the message when nothing answers.
+        was_answered: Whether the call had a response before it failed.
     """
     details = read_details(error)
     if details.reason in BY_REASON:
         message = error.details() or details.reason
         return _make(BY_REASON[details.reason], message, details=details, code=error.code())
     if error.code() is StatusCode.UNAVAILABLE:
-        return _not_connected(error, details, target)
+        reached = was_answered or len(error.initial_metadata()) > 0
+        return _not_connected(error, details, target=target, was_reached=reached)
     if error.code() is StatusCode.CANCELLED:
         # A local cancel raises asyncio.CancelledError instead, so this stream was cut: its server was killed.
         message = f"The server at {target or 'the other end'} went away during the call."
@@ -170,10 +172,12 @@ def from_rpc_error(error: grpc.aio.AioRpcError, *, target: str = "") -> Antiphon
     return _make(BY_REASON[reason], message, details=details._replace(reason=reason), code=error.code())
 
 
-def _not_connected(error: grpc.aio.AioRpcError, details: ErrorDetails, target: str) -> AntiphonError:
+def _not_connected(
+    error: grpc.aio.AioRpcError, details: ErrorDetails, *, target: str, was_reached: bool
+) -> AntiphonError:
     """Tell a server that was never reached from one that was lost."""
     where = target or "the given address"
-    if len(error.initial_metadata()):
+    if was_reached:
         kind: type[AntiphonError] = Unavailable
         message = f"The connection to the server at {where} was lost during the call."
     else:

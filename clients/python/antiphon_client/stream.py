@@ -7,6 +7,7 @@ from typing import Generic, Self, TypeVar, cast
 import grpc
 
 from antiphon_client.connection import CallOptions, Connection
+from antiphon_client.ending import CallEnding
 from antiphon_client.errors import AntiphonError, BadRequest, Cancelled, ServerFailed, from_rpc_error
 
 RequestT = TypeVar("RequestT")
@@ -36,6 +37,7 @@ class MessageStream(Generic[RequestT, ResponseT]):
         self._options = call
         self._call: grpc.aio.StreamStreamCall[RequestT, ResponseT] | None = None
         self._first: ResponseT | None = None
+        self._ending: CallEnding | None = None
         self._is_aborted = False
 
     async def __aenter__(self) -> Self:
@@ -82,10 +84,8 @@ class MessageStream(Generic[RequestT, ResponseT]):
         call = self._running()
         try:
             await call.write(request)
-        except grpc.aio.AioRpcError as error:
-            raise self._translate(error) from error
-        except asyncio.InvalidStateError:
-            raise await self._ended(call) from None
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
+            raise self._refusal(call, error) from error
         except asyncio.CancelledError:
             self._raise_if_aborted()
             raise
@@ -113,7 +113,7 @@ class MessageStream(Generic[RequestT, ResponseT]):
 
     async def _try_open(self, timeout_s: float | None) -> None:
         call = self._method(timeout=timeout_s, metadata=self._connection.metadata(self._options))
-        self._call = call
+        self._call, self._ending = call, CallEnding(call)
         await self.send(self._config)
         first = await self._read(call)
         if first is None:
@@ -125,6 +125,8 @@ class MessageStream(Generic[RequestT, ResponseT]):
         try:
             response = await call.read()
         except grpc.aio.AioRpcError as error:
+            if self._ending and self._ending.is_ok:
+                return None
             raise self._translate(error) from error
         except asyncio.CancelledError:
             self._raise_if_aborted()
@@ -138,17 +140,23 @@ class MessageStream(Generic[RequestT, ResponseT]):
             message = "The call was cancelled."
             raise Cancelled(message, reason="CANCELLED", grpc_code=grpc.StatusCode.CANCELLED) from None
 
-    async def _ended(self, call: grpc.aio.StreamStreamCall[RequestT, ResponseT]) -> AntiphonError:
+    def _refusal(
+        self,
+        call: grpc.aio.StreamStreamCall[RequestT, ResponseT],
+        error: grpc.aio.AioRpcError | asyncio.InvalidStateError,
+    ) -> AntiphonError:
         """Say why nothing can be written any more."""
-        if not call.done():
-            return BadRequest("Nothing can be sent after the end of the input.", reason="STREAM_ORDER")
-        code = await call.code()
         if call.cancelled():
-            return Cancelled("The call was cancelled.", reason="CANCELLED", grpc_code=code)
-        if code is grpc.StatusCode.OK:
+            return Cancelled("The call was cancelled.", reason="CANCELLED", grpc_code=grpc.StatusCode.CANCELLED)
+        if self._ending and self._ending.is_ok:
             return BadRequest("The server has ended the call; nothing more can be sent.", reason="STREAM_ORDER")
-        leading, trailing = await call.initial_metadata(), await call.trailing_metadata()
-        return self._translate(grpc.aio.AioRpcError(code, leading, trailing, details=await call.details()))
+        failed = self._ending.error if self._ending else None
+        if isinstance(error, grpc.aio.AioRpcError):
+            return self._translate(error)
+        if failed:
+            return self._translate(failed)
+        return BadRequest("Nothing can be sent after the end of the input.", reason="STREAM_ORDER")
 
     def _translate(self, error: grpc.aio.AioRpcError) -> AntiphonError:
-        return from_rpc_error(error, target=self._connection.target)
+        true_error = (self._ending and self._ending.error) or error
+        return from_rpc_error(true_error, target=self._connection.target, was_answered=self._first is not None)
