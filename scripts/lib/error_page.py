@@ -17,8 +17,8 @@ HEAD = """<!-- Written by scripts/lib/error_page.py from proto/error_table.json;
 
 Every call that fails names one reason of this table, on every transport.
 
-- **gRPC**: the status has `google.rpc.ErrorInfo` with the reason and the domain `antiphon.speech.v1`; `BadRequest` names
-  the field; `RetryInfo` says when a retry is worth it.
+- **gRPC**: the status has `google.rpc.ErrorInfo` with the reason and the domain `antiphon.speech.v1`; `BadRequest`
+  names the field; `RetryInfo` says when a retry is worth it.
 - **HTTP**: OpenAI's shape, `{"error": {"message", "type", "param", "code"}}`, with `Retry-After` where a retry helps.
 - The message names the field, the limit and the value seen. It never holds your text, and nothing of the machine.
 
