@@ -7,6 +7,8 @@ import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["support.fixtures"]
+
 WATCHED_PACKAGES = ["antiphon_server", "antiphon_compat"]
 """Packages whose coroutines must not block; the client may be used with slower files and terminals."""
 

@@ -27,7 +27,19 @@ def run_pytest(folder: Path, source: str) -> subprocess.CompletedProcess[str]:
     """Run a suite of one module under this suite's conftest, in a process of its own."""
     (folder / "conftest.py").write_text((TESTS / "conftest.py").read_text())
     (folder / "test_planted.py").write_text(source)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, folder]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        folder,
+        "-o",
+        f"pythonpath={TESTS}",
+        folder,
+    ]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
