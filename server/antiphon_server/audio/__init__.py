@@ -1,1 +1,1 @@
-"""Samples: formats, resampling, encoders, decoders, fades."""
+"""Samples and bytes: codecs, containers, sample rates."""

@@ -1,0 +1,98 @@
+"""Whole files of any kind, recognised by their content and decoded piece by piece."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+from av.container import InputContainer
+
+from antiphon_server.audio.wholeness import check_whole
+from antiphon_server.errors import AudioTooLong, BadAudio
+
+_FORMATS = "wav,w64,aiff,au,caf,mp3,aac,flac,ogg,matroska,webm,mov,mp4,m4a,amr"
+"""Demuxers that hold sound and nothing but their own bytes: no playlists, no lists of other files."""
+_PIECE_SAMPLES = 4_096
+_MISSING_S = 0.5
+_MISSING_SHARE = 0.02
+
+
+def decode_container(source: Path | BinaryIO, *, rate_out_hz: int = 16_000, max_duration_ms: int) -> Iterator[bytes]:
+    """Yield a file's first audio stream as s16le mono at ``rate_out_hz``, as it is decoded. Blocks; run it in a thread.
+
+    Args:
+        source: The file, or its bytes, seekable.
+        rate_out_hz: Rate of the samples.
+        max_duration_ms: Most audio to accept, in milliseconds.
+
+    Raises:
+        AudioTooLong: If the file says so, or as soon as more than the limit has been decoded.
+        BadAudio: If this is no audio, is damaged, or ends before its end.
+    """
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
+        check_whole(file)
+        yield from _Decoding(file, rate_out_hz, max_duration_ms).pieces()
+
+
+class _Nameless:
+    """What the demuxer may see of a file. Without a name, only the content says what it is."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read = file.read
+        self.seek = file.seek
+        self.tell = file.tell
+
+
+class _Decoding:
+    def __init__(self, file: BinaryIO, rate_hz: int, max_duration_ms: int) -> None:
+        self._file = file
+        self._rate_hz = rate_hz
+        self._max_duration_ms = max_duration_ms
+        self._num_samples = 0
+
+    def pieces(self) -> Iterator[bytes]:
+        try:
+            with self._open() as container:
+                yield from self._decode(container)
+        # ValueError: samples change their layout in the middle, or a text in the header is not text.
+        except (av.FFmpegError, ValueError) as error:
+            if self._num_samples:
+                raise BadAudio("audio cannot be read to its end: it is truncated or damaged", field="audio") from error
+            raise BadAudio("audio is of no kind that can be read, or is damaged", field="audio") from error
+
+    def _open(self) -> InputContainer:
+        options = {"format_whitelist": _FORMATS, "protocol_whitelist": "none"}
+        return av.open(_Nameless(self._file), "r", options=options, metadata_errors="ignore")
+
+    def _decode(self, container: InputContainer) -> Iterator[bytes]:
+        stream = next(iter(container.streams.audio), None)
+        if stream is None:
+            raise BadAudio("audio has no sound in it: the file holds no audio stream", field="audio")
+        declared_s = float(container.duration / av.time_base) if container.duration else 0.0
+        self._check_duration(declared_s)
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=self._rate_hz, frame_size=_PIECE_SAMPLES)
+        for frame in container.decode(stream):
+            yield from self._resampled(resampler, frame)
+        if self._num_samples or declared_s:
+            yield from self._resampled(resampler, None)
+        self._check_end(declared_s)
+
+    def _resampled(self, resampler: av.AudioResampler, frame: av.AudioFrame | None) -> Iterator[bytes]:
+        for converted in resampler.resample(frame):
+            self._num_samples += converted.samples
+            self._check_duration(self._num_samples / self._rate_hz)
+            yield bytes(converted.planes[0])[: converted.samples * 2]
+
+    def _check_duration(self, seconds: float) -> None:
+        if seconds * 1000 > self._max_duration_ms:
+            limit_s = self._max_duration_ms / 1000
+            raise AudioTooLong(f"audio must be at most {limit_s:g} s long, not {seconds:.1f} s or more", field="audio")
+
+    def _check_end(self, declared_s: float) -> None:
+        decoded_s = self._num_samples / self._rate_hz
+        if not self._num_samples:
+            raise BadAudio("audio is empty: nothing could be decoded", field="audio")
+        if declared_s - decoded_s > max(_MISSING_S, _MISSING_SHARE * declared_s):
+            raise BadAudio(f"audio is truncated: {decoded_s:.1f} s of {declared_s:.1f} s are there", field="audio")
