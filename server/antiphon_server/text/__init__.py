@@ -1,1 +1,1 @@
-"""Text before it is spoken: tags, normalisation, sentences."""
+"""Text on its way to speech: tags, sentences, what is left out."""
