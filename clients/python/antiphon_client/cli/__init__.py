@@ -1,0 +1,1 @@
+"""The ``antiphon`` command line: one module a command."""

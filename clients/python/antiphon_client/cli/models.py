@@ -1,0 +1,63 @@
+"""``antiphon models``: what the server can speak, hear and answer with."""
+
+import argparse
+import json
+
+from google.protobuf.json_format import MessageToDict
+from rich.console import Console
+from rich.table import Table
+
+from antiphon.speech.v1.model_service_pb2 import Model, ModelKind, ModelState
+from antiphon.speech.v1.voice_pb2 import Voice
+from antiphon_client.cli.options import Commands, add_command, add_server_options, client_of
+
+_EXPLANATION = """\
+List the models and voices of a server, with the names they answer to.
+
+examples:
+  antiphon models
+  antiphon models --json
+"""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    parser = add_command(commands, "models", summary="list models and voices", explanation=_EXPLANATION)
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    add_server_options(parser)
+    parser.set_defaults(run=run)
+
+
+async def run(options: argparse.Namespace) -> int:
+    """List them."""
+    async with client_of(options) as client:
+        models, voices = await client.models(), await client.voices()
+    if options.json:
+        found = {"models": [_plain(model) for model in models], "voices": [_plain(voice) for voice in voices]}
+        print(json.dumps(found, indent=2))
+        return 0
+    console = Console()
+    console.print(_model_table(models), _voice_table(voices))
+    return 0
+
+
+def _plain(message: Model | Voice) -> object:
+    return MessageToDict(message, preserving_proto_field_name=True)
+
+
+def _model_table(models: list[Model]) -> Table:
+    table = Table("model", "does", "state", "also called", "licence", title="Models", title_justify="left")
+    for model in models:
+        name = f"{model.id} (default)" if model.is_default else model.id
+        kind = ModelKind.Name(model.kind).removeprefix("MODEL_KIND_").lower()
+        state = ModelState.Name(model.state).removeprefix("MODEL_STATE_").lower()
+        table.add_row(name, kind, state, ", ".join(model.aliases), model.license)
+    return table
+
+
+def _voice_table(voices: list[Voice]) -> Table:
+    table = Table("voice", "model", "languages", "also called", "how it sounds", title="Voices", title_justify="left")
+    for voice in voices:
+        languages, aliases = ", ".join(voice.languages), ", ".join(voice.aliases)
+        table.add_row(voice.id, voice.model, languages, aliases, voice.description)
+    return table
