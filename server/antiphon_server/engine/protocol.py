@@ -6,7 +6,7 @@ asynchronous iterators; closing an iterator (or cancelling the task) frees the e
 Failures are ``SpeechError``s.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -43,6 +43,8 @@ class EngineInfo:
     sample_rate_hz: int = 0
     """Native rate of a synthesizer; 0 for the others."""
     voices: tuple[EngineVoice, ...] = ()
+    voice_aliases: Mapping[str, str] = field(default_factory=dict)
+    """Lower-case names of other services to ids of ``voices``."""
     rendered_tags: tuple[str, ...] = ()
     """Catalogue tags that change the sound, as "category:value"."""
     supports_cloning: bool = False
@@ -106,7 +108,7 @@ class Synthesizer(Protocol):
         """Say what the engine is; answers only when it is warm."""
         ...
 
-    def speak(self, job: SpeechJob) -> AsyncIterator[SpeechChunk | SpeechEnd]:
+    def speak(self, job: SpeechJob) -> AsyncGenerator[SpeechChunk | SpeechEnd, None]:
         """Yield the segment's sound in order, then one SpeechEnd. Closing the iterator cancels.
 
         Raises:
@@ -259,7 +261,7 @@ class ChatModel(Protocol):
         """Say what the engine is; answers only when it is warm."""
         ...
 
-    def reply(self, job: ChatJob) -> AsyncIterator[ChatDelta | ChatEnd]:
+    def reply(self, job: ChatJob) -> AsyncGenerator[ChatDelta | ChatEnd, None]:
         """Yield the answer as it is written, then one ChatEnd. Closing the iterator cancels.
 
         Raises:

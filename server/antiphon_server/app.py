@@ -1,0 +1,169 @@
+"""Composition root: builds the parts, starts them in order, and stops them in the opposite order."""
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from prometheus_client import start_http_server
+
+from antiphon_server.config.settings import Config, EngineSettings
+from antiphon_server.engine.roster import Roster, Standing
+from antiphon_server.engine.spec import EngineSpec, PartSpec, Role
+from antiphon_server.errors import SpeechError
+from antiphon_server.rpc.server import Front
+from antiphon_server.telemetry import metrics
+from antiphon_server.telemetry.logs import log
+from antiphon_server.worker.condition import EngineState, Supervision
+from antiphon_server.worker.supervisor import EngineProcess
+
+BUILT_IN = {
+    "hibari": "antiphon_server.embedded.hibari:create",
+    "whisper": "antiphon_server.embedded.whisper:create",
+    "silero": "antiphon_server.embedded.silero:create",
+    "smollm": "antiphon_server.embedded.smollm:create",
+    "openai": "antiphon_server.embedded.upstream:create",
+}
+"""Engines by the names that settings use."""
+_TICK_S = 0.1
+_SLOW_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """The three engine processes; each fails alone."""
+
+    tts: EngineProcess
+    stt: EngineProcess
+    chat: EngineProcess
+
+    def all(self) -> tuple[EngineProcess, ...]:
+        """All of them, in starting order."""
+        return (self.tts, self.stt, self.chat)
+
+    def of(self, role: Role) -> EngineProcess:
+        """The process that hosts a role."""
+        return {"synthesizer": self.tts, "chat": self.chat}.get(role, self.stt)
+
+    def standing(self, role: Role) -> Standing:
+        """How a role's engine stands."""
+        process = self.of(role)
+        refusal = None if process.state is EngineState.READY else process.refusal()
+        return Standing(process.state.value, process.info.get(role), refusal)
+
+
+async def serve(config: Config) -> int:
+    """Run the server until SIGTERM or SIGINT; return the exit status."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    changed = asyncio.Event()
+    engines = build_engines(config, changed)
+    front = Front(build_roster(config, engines), config)
+    if config.metrics_listen:
+        host, _, port = config.metrics_listen.rpartition(":")
+        await asyncio.to_thread(start_http_server, int(port), host)
+    watcher = asyncio.create_task(_watch_engines(engines, front, changed))
+    ticker = asyncio.create_task(_watch_loop())
+    try:
+        address = await front.start()
+        return await _live(config, engines, front, address, stop)
+    except SpeechError as error:
+        print(f"antiphon-server: {error.message}", file=sys.stderr)  # noqa: T201 - for whoever started it
+        return 1
+    finally:
+        log("stopping", grace_s=config.grace_s)
+        await front.stop(config.grace_s)
+        await asyncio.gather(*(process.stop(0.0) for process in engines.all()))
+        for task in (watcher, ticker):
+            task.cancel()
+
+
+async def _live(config: Config, engines: Engines, front: Front, address: str, stop: asyncio.Event) -> int:
+    began_at = time.monotonic()
+    for process in engines.all():
+        await process.start()
+    starting = asyncio.create_task(_all_ready(engines, config.start_timeout_s))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+        return 0
+    starting.result()
+    front.learn()
+    await front.show_health()
+    log("ready", grpc=address, startup_s=round(time.monotonic() - began_at, 2))
+    print(f"ready grpc={address}", flush=True)  # noqa: T201 - the line that scripts wait for
+    await stopping
+    return 0
+
+
+async def _all_ready(engines: Engines, limit_s: float) -> None:
+    await asyncio.gather(*(process.wait_ready(limit_s) for process in engines.all()))
+
+
+def build_engines(config: Config, changed: asyncio.Event) -> Engines:
+    """Prepare the engine processes; nothing runs yet."""
+
+    def note(process: EngineProcess) -> None:
+        metrics.ENGINE_UP.labels(process.spec.name).set(process.state is EngineState.READY)
+        if process.state is EngineState.RESTARTING:
+            metrics.ENGINE_RESTARTS.labels(process.spec.name).inc()
+        changed.set()
+
+    def process(name: str, parts: Mapping[Role, EngineSettings]) -> EngineProcess:
+        specs = {role: _part(settings, config) for role, settings in parts.items()}
+        spec = EngineSpec(name, specs, python_path=config.engine_path)
+        return EngineProcess(spec, note, supervision=Supervision(startup_limit_s=config.start_timeout_s))
+
+    return Engines(
+        tts=process("tts", {"synthesizer": config.tts}),
+        stt=process("stt", {"transcriber": config.stt, "voice_activity": config.vad}),
+        chat=process("chat", {"chat": config.chat}),
+    )
+
+
+def build_roster(config: Config, engines: Engines) -> Roster:
+    """Put the engines' faces and all names together."""
+    return Roster(
+        synthesizer=engines.tts.synthesizer,
+        transcriber=engines.stt.transcriber,
+        voice_activity=engines.stt.voice_activity,
+        chat=engines.chat.chat,
+        standing=engines.standing,
+        model_aliases=config.model_aliases,
+        voice_aliases=config.voice_aliases,
+        default_voice=config.default_voice,
+        is_strict=config.strict_models,
+    )
+
+
+def _part(settings: EngineSettings, config: Config) -> PartSpec:
+    factory = BUILT_IN.get(settings.engine, settings.engine)
+    options = dict(settings.options)
+    if settings.engine == "whisper":
+        options.setdefault("cache_dir", config.cache_dir or str(Path.home() / ".cache" / "antiphon"))
+    return PartSpec(factory, options)
+
+
+async def _watch_engines(engines: Engines, front: Front, changed: asyncio.Event) -> None:
+    while True:
+        await changed.wait()
+        changed.clear()
+        await front.show_health()
+        log("engines_changed", states={process.spec.name: process.state.value for process in engines.all()})
+
+
+async def _watch_loop() -> None:
+    """Measure how late the loop wakes up; 20 ms is a defect worth a line."""
+    while True:
+        began_at = time.monotonic()
+        await asyncio.sleep(_TICK_S)
+        late_s = time.monotonic() - began_at - _TICK_S
+        metrics.LOOP_STALL_MS.observe(max(0.0, late_s * 1000))
+        if late_s > _SLOW_S:
+            log("loop_stalled", late_ms=round(late_s * 1000, 1))

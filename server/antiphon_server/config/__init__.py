@@ -1,0 +1,1 @@
+"""Settings: frozen dataclasses, read once from flags, environment, file and defaults."""

@@ -1,0 +1,73 @@
+"""Who gets in: bounded calls, early refusal of deadlines that cannot be met, and a retry delay worth waiting for."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from antiphon_server.errors import DeadlineTooShort, Draining, Overloaded
+
+_WEIGHT = 0.2
+"""Share of the newest call in the running means."""
+
+
+class Admission:
+    """The door to one kind of work."""
+
+    def __init__(self, name: str, max_calls: int, first_output_ms: float = 50.0) -> None:
+        """Open the door.
+
+        Args:
+            name: Kind of work, for messages.
+            max_calls: Calls at once; one more is refused.
+            first_output_ms: First guess of the time to first output.
+        """
+        self._name = name
+        self._max_calls = max_calls
+        self._first_output_ms = first_output_ms
+        self._call_s = 2.0
+        self.num_running = 0
+        self.is_draining = False
+
+    def predict_first_output_ms(self) -> float:
+        """Predict the time to first output from what was measured and how many wait beside."""
+        return self._first_output_ms * (1 + self.num_running / 2)
+
+    def measured(self, first_output_ms: float) -> None:
+        """Learn from a call's time to first output."""
+        self._first_output_ms += _WEIGHT * (first_output_ms - self._first_output_ms)
+
+    @contextmanager
+    def enter(self, time_remaining_s: float | None) -> Iterator[None]:
+        """Hold a place for the length of a call.
+
+        Args:
+            time_remaining_s: Until the caller's deadline; None without one.
+
+        Raises:
+            Draining: If the server is going down.
+            Overloaded: If all places are taken.
+            DeadlineTooShort: If the predicted first output comes after the deadline.
+        """
+        self._check(time_remaining_s)
+        self.num_running += 1
+        began_at = time.monotonic()
+        try:
+            yield
+        finally:
+            self.num_running -= 1
+            self._call_s += _WEIGHT * (time.monotonic() - began_at - self._call_s)
+
+    def _check(self, time_remaining_s: float | None) -> None:
+        if self.is_draining:
+            raise Draining("the server is going down; call another one", retry_after_s=1.0)
+        if self.num_running >= self._max_calls:
+            raise Overloaded(
+                f"all {self._max_calls} places for {self._name} are taken",
+                retry_after_s=max(0.1, min(30.0, self._call_s / self._max_calls)),
+            )
+        predicted_ms = self.predict_first_output_ms()
+        if time_remaining_s is not None and time_remaining_s * 1000 < predicted_ms:
+            raise DeadlineTooShort(
+                f"the deadline is in {max(0.0, time_remaining_s) * 1000:.0f} ms and the first output is expected "
+                f"after {predicted_ms:.0f} ms"
+            )

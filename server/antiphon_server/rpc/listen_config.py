@@ -1,0 +1,136 @@
+"""TranscriptionConfig in, ListenSettings out."""
+
+from dataclasses import dataclass
+
+from antiphon.speech.v1 import transcription_service_pb2 as pb
+from antiphon_server.audio.format import Encoding
+from antiphon_server.config.settings import Limits
+from antiphon_server.engine.protocol import EngineInfo
+from antiphon_server.engine.roster import Roster
+from antiphon_server.errors import InvalidField, UnsupportedFeature
+from antiphon_server.rpc.checks import at_most, ignored, in_range, known_enum, optional_in_range
+from antiphon_server.rpc.formats import format_message, input_format
+from antiphon_server.session.events import Notice
+from antiphon_server.session.settings import ListenSettings
+
+_LIVE_INTERVAL_MS = 700
+
+
+@dataclass(frozen=True, slots=True)
+class ListenPlan:
+    """What was decided about a transcription."""
+
+    settings: ListenSettings
+    info: EngineInfo
+    effective: pb.TranscriptionConfig
+    """The config with every default filled in and every alias resolved."""
+    notices: tuple[Notice, ...]
+
+
+def plan_listening(
+    config: pb.TranscriptionConfig,
+    roster: Roster,
+    limits: Limits,
+    *,
+    default_encoding: Encoding = Encoding.PCM_S16LE,
+    path: str = "config",
+) -> ListenPlan:
+    """Check a config against the model that will answer.
+
+    Raises:
+        SpeechError: For the first field that cannot be used; its path begins with ``path``.
+    """
+    at_most(f"{path}.model", config.model, 256, "characters")
+    info = roster.resolve_model(config.model, "transcriber", field=f"{path}.model")
+    roster.info("voice_activity")
+    _check_fields(config, path)
+    _check_features(config, info, path)
+    settings = _settings(config, info, limits, default_encoding, path)
+    return ListenPlan(settings, info, _effective(config, settings), tuple(_notices(config, info, path)))
+
+
+def _check_fields(config: pb.TranscriptionConfig, path: str) -> None:
+    at_most(f"{path}.prompt", config.prompt, 4096, "characters")
+    at_most(f"{path}.language", config.language, 35, "characters")
+    at_most(f"{path}.key_words", config.key_words, 256, "words")
+    for word in config.key_words:
+        at_most(f"{path}.key_words", word, 128, "characters a word")
+    known_enum(f"{path}.task", config.task, pb.TranscriptionTask)
+    known_enum(f"{path}.thinking", config.thinking, pb.Thinking)
+    known_enum(f"{path}.endpoint.mode", config.endpoint.mode, pb.EndpointMode)
+    optional_in_range(config, "temperature", f"{path}.temperature", 0.0, 1.0)
+    optional_in_range(config.endpoint, "threshold", f"{path}.endpoint.threshold", 0.0, 1.0)
+    optional_in_range(config.endpoint, "silence_ms", f"{path}.endpoint.silence_ms", 100, 10_000)
+    optional_in_range(config.endpoint, "prefix_padding_ms", f"{path}.endpoint.prefix_padding_ms", 0, 2_000)
+    optional_in_range(config.endpoint, "min_speech_ms", f"{path}.endpoint.min_speech_ms", 0, 5_000)
+    if config.HasField("partial_interval_ms") and config.partial_interval_ms != 0:
+        in_range(f"{path}.partial_interval_ms", config.partial_interval_ms, 100, 60_000)
+
+
+def _check_features(config: pb.TranscriptionConfig, info: EngineInfo, path: str) -> None:
+    if config.word_times and not info.supports_word_times:
+        raise UnsupportedFeature(f"{path}.word_times: {info.model} has no word times", field=f"{path}.word_times")
+    if config.task == pb.TRANSCRIPTION_TASK_TRANSLATE and not info.supports_translation:
+        raise UnsupportedFeature(f"{path}.task: {info.model} cannot translate", field=f"{path}.task")
+    if config.options:
+        name = sorted(config.options)[0]
+        raise InvalidField(f"{path}.options: {info.model} has no option {name[:64]!r}", field=f"{path}.options")
+    code = config.language.split("-")[0].lower()
+    if code and code != "auto" and code not in {language.split("-")[0].lower() for language in info.languages}:
+        raise InvalidField(
+            f"{path}.language must be one of the {len(info.languages)} languages of {info.model}, "
+            f"not {config.language[:35]!r}",
+            field=f"{path}.language",
+        )
+
+
+def _settings(
+    config: pb.TranscriptionConfig, info: EngineInfo, limits: Limits, default_encoding: Encoding, path: str
+) -> ListenSettings:
+    found = input_format(config.format, f"{path}.format", default_encoding)
+    endpoint = config.endpoint
+    interval_ms = 0 if found.encoding is Encoding.CONTAINER else _LIVE_INTERVAL_MS
+    code = config.language.split("-")[0].lower()
+    return ListenSettings(
+        model=info.model,
+        revision=info.revision,
+        format=found,
+        language="" if code == "auto" else code,
+        prompt=config.prompt,
+        key_words=tuple(config.key_words),
+        is_translation=config.task == pb.TRANSCRIPTION_TASK_TRANSLATE,
+        word_times=config.word_times,
+        temperature=config.temperature,
+        partial_interval_ms=config.partial_interval_ms if config.HasField("partial_interval_ms") else interval_ms,
+        is_automatic=endpoint.mode == pb.ENDPOINT_MODE_VOICE_ACTIVITY,
+        threshold=endpoint.threshold if endpoint.HasField("threshold") else 0.5,
+        silence_ms=endpoint.silence_ms if endpoint.HasField("silence_ms") else 500,
+        prefix_padding_ms=endpoint.prefix_padding_ms if endpoint.HasField("prefix_padding_ms") else 300,
+        min_speech_ms=endpoint.min_speech_ms if endpoint.HasField("min_speech_ms") else 100,
+        max_audio_ms=limits.max_audio_ms,
+    )
+
+
+def _effective(config: pb.TranscriptionConfig, settings: ListenSettings) -> pb.TranscriptionConfig:
+    effective = pb.TranscriptionConfig()
+    effective.CopyFrom(config)
+    effective.model, effective.language = settings.model, settings.language
+    effective.format.CopyFrom(format_message(settings.format))
+    effective.task = config.task or pb.TRANSCRIPTION_TASK_TRANSCRIBE
+    effective.thinking = config.thinking or pb.THINKING_AUTO
+    effective.partial_interval_ms, effective.temperature = settings.partial_interval_ms, settings.temperature
+    effective.endpoint.mode = config.endpoint.mode or pb.ENDPOINT_MODE_MANUAL
+    effective.endpoint.threshold, effective.endpoint.silence_ms = settings.threshold, settings.silence_ms
+    effective.endpoint.prefix_padding_ms = settings.prefix_padding_ms
+    effective.endpoint.min_speech_ms = settings.min_speech_ms
+    return effective
+
+
+def _notices(config: pb.TranscriptionConfig, info: EngineInfo, path: str) -> list[Notice]:
+    notices = []
+    if config.model and config.model != info.model:
+        message = f"{path}.model: {info.model} answers in place of {config.model[:64]!r}"
+        notices.append(Notice("SUBSTITUTED", f"{path}.model", message))
+    if config.thinking == pb.THINKING_ON and not info.supports_thinking:
+        notices.append(ignored(f"{path}.thinking", info.model))
+    return notices

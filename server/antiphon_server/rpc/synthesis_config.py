@@ -1,0 +1,218 @@
+"""SynthesisConfig in, SpeechSettings out: every field checked, every default filled in, every surprise reported."""
+
+import difflib
+import secrets
+from dataclasses import dataclass
+
+from antiphon.speech.v1 import synthesis_service_pb2 as pb
+from antiphon_server.engine.protocol import EngineInfo
+from antiphon_server.engine.roster import Roster
+from antiphon_server.errors import InvalidField, UnsupportedFeature
+from antiphon_server.rpc.checks import at_most, ignored, in_range, known_enum, optional_in_range
+from antiphon_server.rpc.formats import format_message, output_format
+from antiphon_server.session.events import Notice
+from antiphon_server.session.settings import SpeechSettings
+from antiphon_server.text.tags import TagPolicy
+
+_MAX_SEED = 2**63 - 1
+_SAMPLING_RANGES = {
+    "temperature": (0.0, 2.0),
+    "top_k": (1, 1026),
+    "max_new_tokens": (1, 8192),
+    "ras_window_frames": (0, 1024),
+    "ras_max_repeats": (1, 1024),
+    "seed": (0, _MAX_SEED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechPlan:
+    """What was decided about a synthesis."""
+
+    settings: SpeechSettings
+    info: EngineInfo
+    effective: pb.SynthesisConfig
+    """The config with every default filled in and every alias resolved; without references."""
+    notices: tuple[Notice, ...]
+
+
+def plan_speech(config: pb.SynthesisConfig, roster: Roster, path: str = "config") -> SpeechPlan:
+    """Check a config against the model that will answer.
+
+    Raises:
+        SpeechError: For the first field that cannot be used; its path begins with ``path``.
+    """
+    info = roster.resolve_model(_short(config.model, f"{path}.model"), "synthesizer", field=f"{path}.model")
+    _check_fields(config, path)
+    _check_features(config, info, path)
+    voice = roster.resolve_voice(_short(config.voice, f"{path}.voice"), info, field=f"{path}.voice")
+    settings = _settings(config, roster, info, voice, path)
+    return SpeechPlan(settings, info, _effective(config, settings), tuple(_notices(config, info, path)))
+
+
+def check_delivery(message: pb.SynthesisConfig | pb.SynthesisUpdate, path: str) -> None:
+    """Check pace and pitch, of a config or an update.
+
+    Raises:
+        InvalidField: If one is out of range.
+    """
+    optional_in_range(message, "speed", f"{path}.speed", 0.25, 4.0)
+    optional_in_range(message, "pitch_semitones", f"{path}.pitch_semitones", -12.0, 12.0)
+    at_most(f"{path}.instructions", message.instructions, 4096, "characters")
+
+
+def _short(name: str, field: str) -> str:
+    at_most(field, name, 256, "characters")
+    return name
+
+
+def _check_fields(config: pb.SynthesisConfig, path: str) -> None:
+    check_delivery(config, path)
+    _check_sampling(config.sampling, f"{path}.sampling")
+    for name, enum in (
+        ("commit_policy", pb.CommitPolicy),
+        ("start_policy", pb.StartPolicy),
+        ("continuity", pb.Continuity),
+        ("tag_policy", pb.TagPolicy),
+    ):
+        known_enum(f"{path}.{name}", getattr(config, name), enum)
+    _check_segmentation(config.segmentation, f"{path}.segmentation")
+    optional_in_range(config, "initial_codec_chunk_frames", f"{path}.initial_codec_chunk_frames", 0, 8192)
+    optional_in_range(config, "segment_gap_ms", f"{path}.segment_gap_ms", 0, 10_000)
+    at_most(f"{path}.previous_turns", config.previous_turns, 64, "turns")
+    at_most(f"{path}.language", config.language, 35, "characters")
+    at_most(f"{path}.references", config.references, 8, "clips")
+
+
+def _check_sampling(sampling: pb.SamplingParams, path: str) -> None:
+    for name, (low, high) in _SAMPLING_RANGES.items():
+        optional_in_range(sampling, name, f"{path}.{name}", low, high)
+    if sampling.HasField("top_p") and not 0.0 < sampling.top_p <= 1.0:
+        raise InvalidField(f"{path}.top_p must be above 0 and at most 1, not {sampling.top_p:g}", field=f"{path}.top_p")
+
+
+def _check_segmentation(segmentation: pb.SegmentationParams, path: str) -> None:
+    known_enum(f"{path}.mode", segmentation.mode, pb.Segmentation)
+    optional_in_range(segmentation, "max_words_per_chunk", f"{path}.max_words_per_chunk", 1, 2000)
+    optional_in_range(segmentation, "max_turns_per_chunk", f"{path}.max_turns_per_chunk", 1, 64)
+    optional_in_range(segmentation, "max_context_chunks", f"{path}.max_context_chunks", 0, 64)
+    at_most(f"{path}.scene", segmentation.scene, 4096, "characters")
+
+
+def _check_features(config: pb.SynthesisConfig, info: EngineInfo, path: str) -> None:
+    clones = config.references or any(speaker.HasField("reference") for speaker in config.speakers)
+    if clones and not info.supports_cloning:
+        raise UnsupportedFeature(f"{path}.references: {info.model} cannot clone voices", field=f"{path}.references")
+    if config.references and config.voice not in ("", "default"):
+        raise InvalidField(f"{path}.voice must be absent or 'default' beside references", field=f"{path}.voice")
+    if config.word_times and not info.supports_word_times:
+        raise UnsupportedFeature(f"{path}.word_times: {info.model} has no word times", field=f"{path}.word_times")
+    if config.options:
+        name = sorted(config.options)[0]
+        raise InvalidField(f"{path}.options: {info.model} has no option {name[:64]!r}", field=f"{path}.options")
+
+
+def _settings(config: pb.SynthesisConfig, roster: Roster, info: EngineInfo, voice: str, path: str) -> SpeechSettings:
+    sampling = config.sampling
+    return SpeechSettings(
+        model=info.model,
+        revision=info.revision,
+        native_rate_hz=info.sample_rate_hz,
+        voice=voice,
+        speaker_voices=_speakers(config, roster, info, path),
+        format=output_format(config.format, f"{path}.format"),
+        language=_language(config.language, info, path),
+        speed=config.speed if config.HasField("speed") else 1.0,
+        pitch_semitones=config.pitch_semitones,
+        seed=sampling.seed if sampling.HasField("seed") else secrets.randbelow(_MAX_SEED),
+        temperature=sampling.temperature if sampling.HasField("temperature") else None,
+        top_p=sampling.top_p if sampling.HasField("top_p") else None,
+        top_k=sampling.top_k if sampling.HasField("top_k") else None,
+        max_new_tokens=sampling.max_new_tokens if sampling.HasField("max_new_tokens") else None,
+        commit=_name(config.commit_policy, pb.CommitPolicy, "COMMIT_POLICY_", "SENTENCE"),
+        segmentation=_name(config.segmentation.mode, pb.Segmentation, "SEGMENTATION_", "SENTENCE"),
+        max_words=config.segmentation.max_words_per_chunk or None,
+        tag_policy=TagPolicy(_name(config.tag_policy, pb.TagPolicy, "TAG_POLICY_", "CATALOGUE")),
+        rendered_tags=frozenset(info.rendered_tags),
+        markdown=config.normalization.markdown,
+        emoji=config.normalization.emoji,
+        urls=config.normalization.urls,
+        segment_gap_ms=config.segment_gap_ms,
+    )
+
+
+def _speakers(config: pb.SynthesisConfig, roster: Roster, info: EngineInfo, path: str) -> dict[int, str]:
+    at_most(f"{path}.speakers", config.speakers, 16, "speakers")
+    voices: dict[int, str] = {}
+    for index, speaker in enumerate(config.speakers):
+        field = f"{path}.speakers[{index}]"
+        in_range(f"{field}.speaker", speaker.speaker, 0, 15)
+        if speaker.speaker in voices:
+            raise InvalidField(
+                f"{field}.speaker must be there once; {speaker.speaker} is there twice", field=f"{field}.speaker"
+            )
+        name = speaker.voice or config.voice
+        voices[speaker.speaker] = roster.resolve_voice(_short(name, f"{field}.voice"), info, field=f"{field}.voice")
+    return voices
+
+
+def _language(tag: str, info: EngineInfo, path: str) -> str:
+    """Keep a language the model speaks; refuse another, since it would be read wrongly without a word."""
+    code = tag.partition("-")[0].lower()
+    if code in ("", "auto"):
+        return ""
+    if code in {language.partition("-")[0].lower() for language in info.languages}:
+        return code
+    spoken = ", ".join(difflib.get_close_matches(tag, info.languages, n=3) or info.languages[:5])
+    raise InvalidField(
+        f"{path}.language must be one {info.model} speaks ({spoken}), not {tag[:35]!r}", field=f"{path}.language"
+    )
+
+
+def _name(number: int, enum: object, prefix: str, default: str) -> str:
+    name: str = enum.Name(number).removeprefix(prefix)  # type: ignore[attr-defined]
+    return default if name == "UNSPECIFIED" else name
+
+
+def _effective(config: pb.SynthesisConfig, settings: SpeechSettings) -> pb.SynthesisConfig:
+    effective = pb.SynthesisConfig()
+    effective.CopyFrom(config)
+    effective.ClearField("references")
+    effective.model, effective.voice = settings.model, settings.voice
+    effective.format.CopyFrom(format_message(settings.format))
+    effective.speed, effective.pitch_semitones = settings.speed, settings.pitch_semitones
+    effective.sampling.seed = settings.seed
+    effective.commit_policy = pb.CommitPolicy.Value(f"COMMIT_POLICY_{settings.commit}")
+    effective.segmentation.mode = pb.Segmentation.Value(f"SEGMENTATION_{settings.segmentation}")
+    effective.tag_policy = pb.TagPolicy.Value(f"TAG_POLICY_{settings.tag_policy}")
+    effective.start_policy = config.start_policy or pb.START_POLICY_IMMEDIATE
+    effective.continuity = config.continuity or pb.CONTINUITY_NONE
+    effective.segment_gap_ms = settings.segment_gap_ms
+    for speaker in effective.speakers:
+        speaker.voice = settings.speaker_voices[speaker.speaker]
+    return effective
+
+
+def _notices(config: pb.SynthesisConfig, info: EngineInfo, path: str) -> list[Notice]:
+    notices = []
+    if config.model and config.model != info.model:
+        message = f"{path}.model: {info.model} answers in place of {config.model[:64]!r}"
+        notices.append(Notice("SUBSTITUTED", f"{path}.model", message))
+    return notices + [ignored(f"{path}.{name}", info.model) for name in _without_effect(config, info)]
+
+
+def _without_effect(config: pb.SynthesisConfig, info: EngineInfo) -> list[str]:
+    """Fields that were given and that the model has no use for."""
+    given = {field.name for field, _ in config.sampling.ListFields()}
+    useful = ({"seed"} if info.supports_seed else set()) | (given - {"seed"} if info.supports_sampling else set())
+    names = [f"sampling.{name}" for name in sorted(given - useful)]
+    if config.instructions and not info.supports_instructions:
+        names.append("instructions")
+    if config.HasField("initial_codec_chunk_frames"):
+        names.append("initial_codec_chunk_frames")
+    names += [name for name in ("previous_turns", "continuity") if getattr(config, name)]
+    if config.segmentation.scene:
+        names.append("segmentation.scene")
+    if config.segmentation.HasField("max_context_chunks"):
+        names.append("segmentation.max_context_chunks")
+    return names

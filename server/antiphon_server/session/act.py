@@ -1,0 +1,59 @@
+"""Work that emits events and can be stopped between them, but never inside a write."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Generic, TypeVar
+
+Event = TypeVar("Event")
+
+
+class Act(Generic[Event]):
+    """One utterance or reply in the making.
+
+    Cancelling a task inside a write would leave half a message to account for. So an interruption that comes then
+    waits for the write and stops the work right after it.
+    """
+
+    def __init__(self, emit: Callable[[Event], Awaitable[None]]) -> None:
+        """Keep where events go."""
+        self._emit = emit
+        self._task: asyncio.Task[None] | None = None
+        self._is_emitting = False
+        self.is_interrupted = False
+
+    async def send(self, event: Event, *, is_last: bool = False) -> None:
+        """Emit an event; afterwards stop here if the act was interrupted meanwhile, unless it was the last."""
+        self._is_emitting = True
+        try:
+            await self._emit(event)
+        finally:
+            self._is_emitting = False
+        if self.is_interrupted and not is_last:
+            raise asyncio.CancelledError
+
+    def interrupt(self) -> None:
+        """Stop the work as soon as no write is under way."""
+        self.is_interrupted = True
+        if self._task is not None and not self._is_emitting:
+            self._task.cancel()
+
+    async def run(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Do the work; True if it came to its end, False if it was interrupted. Failures are raised."""
+        if self.is_interrupted:
+            work.close()
+            return False
+        task = self._task = asyncio.create_task(work)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if self.is_interrupted and task.done() and not _is_being_cancelled():
+                return False
+            task.cancel()
+            await asyncio.wait([task])
+            raise
+        return True
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,201 @@
+"""A Converse call: turns heard or typed, answered and spoken; one failure ends a turn, not the conversation."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from antiphon_server.engine.protocol import ChatJob, ChatMessage, ChatModel, Synthesizer
+from antiphon_server.errors import SpeechError, StreamOrder, TextEmpty
+from antiphon_server.session.act import Act
+from antiphon_server.session.events import Notice, ReplyEnded, Times, TurnBroken, TurnEvent, TurnOver
+from antiphon_server.session.listening import ListeningSession
+from antiphon_server.session.reply import Reply
+from antiphon_server.session.settings import SpeechSettings
+from antiphon_server.session.speaking import unspoken
+
+Emit = Callable[[TurnEvent], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class TalkSettings:
+    """How to converse."""
+
+    instructions: str
+    delivery: str
+    """"key=value" pairs for replies that bring none."""
+    speech: SpeechSettings
+    is_text_only: bool = False
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+
+
+class ConversationSession:
+    """Takes turns. One task feeds it; replies run in a task of their own, one at a time."""
+
+    def __init__(
+        self,
+        listening: ListeningSession,
+        chat: ChatModel,
+        synthesizer: Synthesizer,
+        settings: TalkSettings,
+        history: list[ChatMessage],
+        emit: Emit,
+    ) -> None:
+        """Begin with a history.
+
+        Args:
+            listening: Hears the person; its events go to the same ``emit``.
+            chat: Answers.
+            synthesizer: Speaks.
+            settings: How to converse.
+            history: Earlier messages, oldest first; grown by what was said, and for a cut reply by what was heard.
+            emit: Takes events in order.
+        """
+        self.settings = settings
+        self._listening = listening
+        self._chat = chat
+        self._synthesizer = synthesizer
+        self._history = history
+        self._emit = emit
+        self._act: Act[TurnEvent] | None = None
+        self._reply: Reply | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._num_turns = 0
+        self._cancel_asked_at = 0.0
+
+    @property
+    def is_replying(self) -> bool:
+        """Whether a reply is under way."""
+        return self._running is not None and not self._running.done()
+
+    async def take(self, pcm: bytes) -> None:
+        """Take audio of the person."""
+        await self._listening.take(pcm)
+
+    def clear(self) -> None:
+        """Drop the audio of the turn so far."""
+        self._listening.clear()
+
+    async def end_turn(self) -> None:
+        """The person has finished speaking: write the turn down and reply."""
+        await self._start(self._spoken_turn)
+
+    async def text_turn(self, text: str) -> None:
+        """The person typed: reply."""
+        if not text.strip():
+            await self._fail(TextEmpty("text_turn.text must not be blank", field="text_turn.text"), "")
+            return
+        await self._start(lambda act, reply: self._typed_turn(text, act, reply))
+
+    async def create_response(self, instructions: str) -> None:
+        """Reply without a new turn."""
+        await self._start(lambda act, reply: self._answer(act, reply, instructions, time.monotonic()))
+
+    async def cancel(self) -> None:
+        """Stop the running reply; answered by its receipt, or a warning if there is none."""
+        if self._act is None or not self.is_replying:
+            await self._emit(Notice("STALE_CONTROL", "cancel", "no reply is running"))
+            return
+        self._cancel_asked_at = time.monotonic()
+        self._act.interrupt()
+
+    async def report_playback(self, utterance_id: str, samples_played: int) -> None:
+        """Take the caller's word for what was heard of the running reply."""
+        utterance = self._reply.utterance if self._reply is not None else None
+        if utterance is not None and utterance.id == utterance_id:
+            utterance.playback.report(samples_played)
+        else:
+            await self._emit(
+                Notice(
+                    "STALE_CONTROL",
+                    "playback_position.utterance_id",
+                    "that reply is not being spoken any more, or not yet",
+                )
+            )
+
+    async def refuse(self, broken: TurnBroken) -> None:
+        """Say that something asked for cannot be done; the conversation goes on."""
+        await self._emit(broken)
+
+    async def wait(self) -> None:
+        """Wait for the running reply."""
+        if self._running is not None:
+            await asyncio.wait([self._running])
+            self._running.result()
+
+    async def close(self) -> None:
+        """Stop all work at once."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait([self._running])
+        await self._listening.close()
+
+    async def _start(self, turn: Callable[[Act[TurnEvent], Reply], Awaitable[None]]) -> None:
+        if self.is_replying:
+            await self._fail(StreamOrder("a reply is running; cancel it or wait for reply_done"), "")
+            return
+        self._num_turns += 1
+        synthesizer = None if self.settings.is_text_only else self._synthesizer
+        reply = Reply(f"r{self._num_turns}", self._chat, synthesizer, self.settings.speech, self.settings.delivery)
+        act: Act[TurnEvent] = Act(self._emit)
+        self._act, self._reply = act, reply
+        self._running = asyncio.create_task(self._run(turn, act, reply))
+
+    async def _run(
+        self, turn: Callable[[Act[TurnEvent], Reply], Awaitable[None]], act: Act[TurnEvent], reply: Reply
+    ) -> None:
+        async def work() -> None:
+            await act.send(TurnOver(self._num_turns - 1, reply.id))
+            await turn(act, reply)
+
+        try:
+            is_complete = await act.run(work())
+        except SpeechError as error:
+            await self._fail(error, reply.id)
+            return
+        if not is_complete:
+            await self._cut(reply)
+
+    async def _spoken_turn(self, act: Act[TurnEvent], reply: Reply) -> None:
+        ended_at = time.monotonic()
+        final = await self._listening.flush()
+        reply.transcript_ms = (time.monotonic() - ended_at) * 1000
+        if not final.has_speech:
+            await act.send(_nothing_said(reply), is_last=True)
+            return
+        self._history.append(ChatMessage("user", final.text))
+        await self._answer(act, reply, "", ended_at)
+
+    async def _typed_turn(self, text: str, act: Act[TurnEvent], reply: Reply) -> None:
+        self._history.append(ChatMessage("user", text))
+        await self._answer(act, reply, "", time.monotonic())
+
+    async def _answer(self, act: Act[TurnEvent], reply: Reply, instructions: str, ended_at: float) -> None:
+        settings = self.settings
+        system = ChatMessage("system", instructions or settings.instructions)
+        job = ChatJob(
+            messages=((system,) if system.text else ()) + tuple(self._history),
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            max_tokens=settings.max_tokens,
+            seed=settings.seed,
+        )
+        await reply.perform(job, act, turn_ended_at=ended_at)
+        self._history.append(ChatMessage("assistant", reply.text))
+
+    async def _cut(self, reply: Reply) -> None:
+        utterance = reply.utterance
+        receipt = unspoken(reply.id) if utterance is None else utterance.cut(asked_at=self._cancel_asked_at)
+        if receipt.text_spoken:
+            self._history.append(ChatMessage("assistant", receipt.text_spoken))
+        await self._emit(receipt)
+
+    async def _fail(self, error: SpeechError, utterance_id: str) -> None:
+        await self._emit(TurnBroken(error.reason, error.message, error.field, utterance_id))
+
+
+def _nothing_said(reply: Reply) -> ReplyEnded:
+    return ReplyEnded(reply.id, "", "STOP", 0, 0, 0, Times(), reply.transcript_ms, None)

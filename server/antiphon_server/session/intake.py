@@ -1,0 +1,118 @@
+"""Audio bytes turned into 16 000 Hz samples: live encodings as they arrive, files when they are whole."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from typing import Protocol
+
+from antiphon_server.audio.decode import decode_container, open_decoder
+from antiphon_server.audio.format import Encoding, Format
+from antiphon_server.errors import BadAudio, BodyTooLarge
+
+_BATCH_BYTES = 64_000
+"""Two seconds of samples cross from the decoding thread at a time."""
+_IN_MEMORY_BYTES = 1_048_576
+
+
+class Intake(Protocol):
+    """Takes a caller's bytes."""
+
+    async def push(self, data: bytes) -> bytes:
+        """Take bytes; return the samples that are ready."""
+        ...
+
+    def finish(self) -> AsyncIterator[bytes]:
+        """Yield the samples that are left.
+
+        Raises:
+            BadAudio: If the audio is not what it claims to be, or cut off.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free what is held."""
+        ...
+
+
+def open_intake(found: Format, *, max_bytes: int, max_audio_ms: int) -> Intake:
+    """Choose the intake for a format.
+
+    Args:
+        found: Format of the bytes.
+        max_bytes: Limit of a whole file.
+        max_audio_ms: Limit of its decoded length.
+    """
+    if found.encoding in (Encoding.PCM_S16LE, Encoding.WAV, Encoding.MULAW, Encoding.ALAW):
+        return LiveIntake(found)
+    return FileIntake(max_bytes=max_bytes, max_audio_ms=max_audio_ms)
+
+
+class LiveIntake:
+    """Decodes at once."""
+
+    def __init__(self, found: Format) -> None:
+        """Begin a stream of a live encoding."""
+        self._decoder = open_decoder(found)
+
+    async def push(self, data: bytes) -> bytes:
+        """Take bytes; return the samples that are ready."""
+        return self._decoder.push(data)
+
+    async def finish(self) -> AsyncIterator[bytes]:
+        """Yield the samples that are left."""
+        yield self._decoder.finish()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class FileIntake:
+    """Keeps the file on disk until it is whole, then decodes it piece by piece in a thread."""
+
+    def __init__(self, *, max_bytes: int, max_audio_ms: int) -> None:
+        """Begin an empty file."""
+        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed by close
+        self._max_bytes = max_bytes
+        self._max_audio_ms = max_audio_ms
+        self._num_bytes = 0
+
+    async def push(self, data: bytes) -> bytes:
+        """Take bytes; samples come at the end.
+
+        Raises:
+            BodyTooLarge: If the file is now over its limit.
+        """
+        self._num_bytes += len(data)
+        if self._num_bytes > self._max_bytes:
+            raise BodyTooLarge(
+                f"audio must be at most {self._max_bytes} bytes; more than that has arrived", field="audio"
+            )
+        await asyncio.to_thread(self._file.write, data)
+        return b""
+
+    async def finish(self) -> AsyncIterator[bytes]:
+        """Yield the file's samples.
+
+        Raises:
+            BadAudio: If it is empty or cannot be decoded.
+            AudioTooLong: If it is longer than the limit.
+        """
+        if not self._num_bytes:
+            raise BadAudio("audio must not be empty: 0 bytes have arrived", field="audio")
+        await asyncio.to_thread(self._file.seek, 0)
+        pieces = decode_container(self._file, max_duration_ms=self._max_audio_ms)  # type: ignore[arg-type]
+        while batch := await asyncio.to_thread(_next_batch, pieces):
+            yield batch
+
+    def close(self) -> None:
+        """Delete the file."""
+        self._file.close()
+
+
+def _next_batch(pieces: Iterator[bytes]) -> bytes:
+    batch = bytearray()
+    for piece in pieces:
+        batch += piece
+        if len(batch) >= _BATCH_BYTES:
+            break
+    return bytes(batch)

@@ -1,0 +1,250 @@
+"""A Transcribe call: audio in, voice decisions, partials and finals out.
+
+The utterance's audio is a ``Stretch``. One longer than a model's window is written down piece by piece, cut where
+there is the least voice; those pieces are settled and never change. Memory stays bounded however long the stream is.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from antiphon_server.engine.protocol import (
+    LISTENING_RATE_HZ,
+    ListenJob,
+    Transcriber,
+    Transcript,
+    VoiceActivity,
+    VoiceActivityStream,
+)
+from antiphon_server.errors import AudioTooLong
+from antiphon_server.session.events import FinalHeard, ListenEvent, Times, VoiceBegan, VoiceStopped
+from antiphon_server.session.hearing import UtteranceHearing
+from antiphon_server.session.settings import ListenSettings
+from antiphon_server.session.stretch import Stretch, quietest_ms
+from antiphon_server.session.voicegate import WINDOW_MS, VoiceGate
+from antiphon_server.telemetry import metrics
+
+Emit = Callable[[ListenEvent], Awaitable[None]]
+
+_BYTES_PER_MS = LISTENING_RATE_HZ * 2 // 1000
+_MAX_PIECE_MS = 28_000
+"""Below Whisper's window of 30 s with room for padding."""
+_GOOD_PIECE_MS = 15_000
+"""From here on a pause is a welcome place to cut."""
+_SCORE_BYTES = 32_000
+"""One second at a time goes to the voice model, so that a whole file does not hold it up for others."""
+
+
+_PAUSE_MS = 200
+"""Silence after which the end of the utterance is likely enough to write it down on trial."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A partial under way or done, and the voice it heard."""
+
+    task: asyncio.Task[Transcript | None]
+    start_ms: float
+    voice_end_ms: float
+
+
+class ListeningSession:
+    """Turns audio into transcripts. One task feeds it; finals and partials are emitted from that task's calls."""
+
+    def __init__(
+        self, transcriber: Transcriber, voice_activity: VoiceActivity, settings: ListenSettings, emit: Emit
+    ) -> None:
+        """Begin without audio.
+
+        Args:
+            transcriber: Writes stretches down.
+            voice_activity: Scores windows.
+            settings: How to listen.
+            emit: Takes events in order.
+        """
+        self._transcriber = transcriber
+        self._voice_activity = voice_activity
+        self._settings = settings
+        self._emit = emit
+        self._voice: VoiceActivityStream | None = None
+        self._gate = VoiceGate(settings.threshold, settings.silence_ms, settings.min_speech_ms)
+        self._stretch = Stretch()
+        self._hearing = UtteranceHearing(0, 0.0)
+        self._bytes_taken = 0
+        self._guess: Guess | None = None
+        self._guess_began_at = 0.0
+        self.engine_ms = 0.0
+
+    @property
+    def audio_ms(self) -> int:
+        """Length of the audio taken so far."""
+        return self._bytes_taken // _BYTES_PER_MS
+
+    async def take(self, pcm: bytes) -> None:
+        """Take samples, 16 000 Hz s16le.
+
+        Raises:
+            AudioTooLong: If the stream is now longer than the limit.
+            SpeechError: Whatever an engine reports.
+        """
+        for start in range(0, len(pcm), _SCORE_BYTES):
+            await self._take_piece(pcm[start : start + _SCORE_BYTES])
+
+    async def flush(self) -> FinalHeard:
+        """End the utterance here; emit and return its final. Audio taken meanwhile belongs to the next one."""
+        asked_at = time.monotonic()
+        stretch, hearing = self._stretch, self._hearing
+        self._stretch = Stretch(stretch.end_ms)
+        self._hearing = UtteranceHearing(hearing.index + 1, stretch.end_ms)
+        await self._settle(stretch, hearing)
+        final = hearing.final(stretch.end_ms, self._times(asked_at, hearing))
+        await self._emit(final)
+        return final
+
+    async def finish(self) -> FinalHeard | None:
+        """End the stream; emit the last final, unless voice activity already ended the last utterance."""
+        if self._gate.is_speaking:
+            await self._emit(VoiceStopped(round(self._gate.last_voice_ms)))
+            self._gate.is_speaking = False
+        final = None
+        if not self._settings.is_automatic or self._stretch.voice_start_ms is not None or self._hearing.index == 0:
+            final = await self.flush()
+        await self.close()
+        return final
+
+    def clear(self) -> None:
+        """Drop the audio of the utterance so far."""
+        if self._guess is not None:
+            self._guess.task.cancel()
+        self._hearing = UtteranceHearing(self._hearing.index, self._stretch.end_ms)
+        self._stretch = Stretch(self._stretch.end_ms)
+
+    async def close(self) -> None:
+        """Stop all work and free the voice model's state."""
+        await self._take_guess(None)
+        if self._voice is not None:
+            voice, self._voice = self._voice, None
+            await voice.close()
+
+    async def _take_piece(self, pcm: bytes) -> None:
+        self._bytes_taken += len(pcm)
+        if self.audio_ms > self._settings.max_audio_ms:
+            limit_s = self._settings.max_audio_ms / 1000
+            raise AudioTooLong(f"audio must be at most {limit_s:g} s; more than that has arrived", field="audio")
+        metrics.AUDIO_IN_S.inc(len(pcm) / _BYTES_PER_MS / 1000)
+        self._stretch.pcm += pcm
+        if self._voice is None:
+            self._voice = await self._voice_activity.open()
+        await self._decide(await self._voice.score(pcm))
+        if self._gate.is_speaking or self._stretch.voice_start_ms is not None:
+            await self._cut_if_long()
+            self._start_partial()
+        else:
+            self._stretch.drop_silence(self._settings.prefix_padding_ms + int(2 * WINDOW_MS))
+
+    async def _decide(self, probabilities: list[float]) -> None:
+        changes = self._gate.take(probabilities)
+        if self._gate.is_speaking:
+            start_ms = next((c.at_ms for c in changes if c.is_start), self._gate.last_voice_ms)
+            self._stretch.hear(start_ms, self._gate.last_voice_ms)
+        for change in changes:
+            if change.is_start:
+                self._stretch.hear(change.at_ms, self._gate.last_voice_ms)
+                await self._emit(VoiceBegan(change.at_ms))
+            else:
+                self._stretch.hear(change.at_ms, change.at_ms)
+                await self._emit(VoiceStopped(change.at_ms))
+                await self._pause()
+
+    async def _pause(self) -> None:
+        """Someone stopped speaking: an utterance ends, or a long piece may be cut."""
+        if self._settings.is_automatic:
+            await self.flush()
+        elif self._stretch.length_ms >= _GOOD_PIECE_MS:
+            await self._commit(self._stretch.end_ms)
+
+    async def _cut_if_long(self) -> None:
+        if self._stretch.length_ms >= _MAX_PIECE_MS:
+            await self._commit(quietest_ms(self._gate.scores, self._stretch.end_ms))
+
+    async def _commit(self, at_ms: float) -> None:
+        await self._settle(self._stretch.split(at_ms), self._hearing)
+
+    async def _settle(self, stretch: Stretch, hearing: UtteranceHearing) -> None:
+        """Write a stretch down for good; a partial that heard all of its voice is as good as a new run."""
+        self._gate.forget()
+        start_ms, pcm = stretch.voiced(self._settings.prefix_padding_ms)
+        transcript = await self._take_guess(stretch if pcm else None)
+        if transcript is None and pcm:
+            transcript = await self._transcribe(pcm, is_partial=False)
+        if transcript is not None:
+            hearing.settle(transcript, start_ms)
+
+    async def _transcribe(self, pcm: bytes, *, is_partial: bool) -> Transcript:
+        settings = self._settings
+        job = ListenJob(
+            pcm=pcm,
+            language=settings.language,
+            prompt=settings.prompt,
+            key_words=settings.key_words,
+            is_translation=settings.is_translation,
+            word_times=settings.word_times and not is_partial,
+            temperature=settings.temperature,
+            is_partial=is_partial,
+        )
+        transcript = await self._transcriber.transcribe(job)
+        self.engine_ms += transcript.engine_ms
+        return transcript
+
+    def _start_partial(self) -> None:
+        """Begin a partial if one is due; at most one is under way, so a busy machine stretches the cadence.
+
+        One is due at the wanted interval while there is new voice, and at once when a pause begins: if the pause turns
+        out to be the end, the final is already there.
+        """
+        interval_ms = self._settings.partial_interval_ms
+        guess, stretch = self._guess, self._stretch
+        if not interval_ms or (guess is not None and not guess.task.done()):
+            return
+        if guess is not None and not guess.task.cancelled():
+            guess.task.result()
+        has_news = guess is None or stretch.voice_end_ms > guess.voice_end_ms
+        is_pause = stretch.end_ms - stretch.voice_end_ms >= _PAUSE_MS
+        is_due = (time.monotonic() - self._guess_began_at) * 1000 >= interval_ms
+        if has_news and (is_due or is_pause):
+            self._guess_began_at = time.monotonic()
+            task = asyncio.create_task(self._make_partial())
+            self._guess = Guess(task, stretch.start_ms, stretch.voice_end_ms)
+
+    async def _make_partial(self) -> Transcript | None:
+        hearing, up_to_ms = self._hearing, self._stretch.end_ms
+        _, pcm = self._stretch.voiced(self._settings.prefix_padding_ms)
+        if not pcm:
+            return None
+        transcript = await self._transcribe(pcm, is_partial=True)
+        partial = hearing.partial(transcript.text, up_to_ms)
+        if partial is not None:
+            await asyncio.shield(asyncio.ensure_future(self._emit(partial)))  # a write is never cancelled half-way
+        return transcript
+
+    async def _take_guess(self, stretch: Stretch | None) -> Transcript | None:
+        """End the partial under way; its transcript if it heard all voice of ``stretch``, else None."""
+        guess, self._guess = self._guess, None
+        if guess is None:
+            return None
+        is_whole = (
+            stretch is not None
+            and not self._settings.word_times
+            and (guess.start_ms, guess.voice_end_ms) == (stretch.start_ms, stretch.voice_end_ms)
+        )
+        if not is_whole:
+            guess.task.cancel()
+        await asyncio.wait([guess.task])
+        transcript = None if guess.task.cancelled() else guess.task.result()
+        return transcript if is_whole else None
+
+    def _times(self, asked_at: float, hearing: UtteranceHearing) -> Times:
+        ms = (time.monotonic() - asked_at) * 1000
+        metrics.FINAL_MS.observe(ms)
+        return Times(first_output_ms=ms, engine_ms=hearing.engine_ms, total_ms=ms)

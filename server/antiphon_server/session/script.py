@@ -1,0 +1,86 @@
+"""Text on its way to becoming an utterance: segments that wait to be spoken."""
+
+import asyncio
+import dataclasses
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+
+from antiphon_server.session.settings import SpeechSettings
+from antiphon_server.text.normalize import normalize
+from antiphon_server.text.segment import Segment, Segmenter, has_speech
+
+
+class Script:
+    """The segments of one utterance, written while they are already being spoken."""
+
+    def __init__(self, utterance_id: str, settings: SpeechSettings) -> None:
+        """Begin an empty script; ``settings`` say how text is cut and normalised."""
+        self.id = utterance_id
+        self.began_at = time.monotonic()
+        self.is_closed = False
+        self.is_cancelled = False
+        self.num_waiting_characters = 0
+        self.has_speech = False
+        self._settings = settings
+        self._segmenter = Segmenter(
+            settings.language or "en", settings.tag_policy, mode=_mode(settings), max_words=settings.max_words
+        )
+        self._segments: deque[Segment] = deque()
+        self._changed = asyncio.Event()
+
+    def write(self, text: str, speaker: int = 0) -> None:
+        """Take text; whole sentences become segments."""
+        self._add(self._segmenter.push(text, speaker))
+        if self._settings.commit == "MESSAGE":
+            self._add(self._segmenter.flush())
+
+    def close(self) -> None:
+        """No more text comes; what is left becomes segments."""
+        if not self.is_closed:
+            self._add(self._segmenter.flush())
+            self.is_closed = True
+            self._changed.set()
+
+    def warnings(self) -> list[tuple[str, str]]:
+        """Hand over what the segmenter found odd since the last time, as (code, message)."""
+        return self._segmenter.drain_warnings()
+
+    def drain(self) -> list[Segment]:
+        """Hand over all segments written so far."""
+        segments = list(self._segments)
+        self._segments.clear()
+        self.num_waiting_characters = 0
+        return segments
+
+    async def segments(self) -> AsyncIterator[Segment]:
+        """Yield segments as they are written, until the script is closed and empty."""
+        while True:
+            while self._segments:
+                segment = self._segments.popleft()
+                self.num_waiting_characters -= len(segment.text)
+                yield segment
+            if self.is_closed:
+                return
+            self._changed.clear()
+            await self._changed.wait()
+
+    def _add(self, segments: list[Segment]) -> None:
+        for segment in segments:
+            ready = self._normalised(segment)
+            self._segments.append(ready)
+            self.has_speech = self.has_speech or has_speech(ready.text)
+            self.num_waiting_characters += len(ready.text)
+        if segments:
+            self._changed.set()
+
+    def _normalised(self, segment: Segment) -> Segment:
+        settings = self._settings
+        if not (settings.markdown or settings.emoji or settings.urls):
+            return segment
+        text = normalize(segment.text, markdown=settings.markdown, emoji=settings.emoji, urls=settings.urls)
+        return dataclasses.replace(segment, text=text)
+
+
+def _mode(settings: SpeechSettings) -> str:
+    return "FLUSH" if settings.commit == "FLUSH" and settings.segmentation == "NONE" else settings.segmentation

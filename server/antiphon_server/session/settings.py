@@ -1,0 +1,83 @@
+"""What a call asked for, validated and with every default filled in."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from antiphon_server.audio.format import Format
+from antiphon_server.text.tags import TagPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechSettings:
+    """How to speak."""
+
+    model: str
+    revision: str
+    native_rate_hz: int
+    voice: str
+    """Id of one of the engine's voices."""
+    format: Format
+    speaker_voices: Mapping[int, str] = field(default_factory=dict)
+    language: str = ""
+    speed: float = 1.0
+    pitch_semitones: float = 0.0
+    seed: int = 0
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    max_new_tokens: int | None = None
+    segmentation: str = "SENTENCE"
+    """SENTENCE, WORD, SPEAKER or NONE."""
+    commit: str = "SENTENCE"
+    """SENTENCE, MESSAGE or FLUSH."""
+    max_words: int | None = None
+    tag_policy: TagPolicy = TagPolicy.CATALOGUE
+    rendered_tags: frozenset[str] = frozenset()
+    """Tags the engine renders, as "category:value"."""
+    markdown: bool = False
+    emoji: bool = False
+    urls: bool = False
+    segment_gap_ms: int = 0
+
+    def voice_of(self, speaker: int) -> str:
+        """Voice of one speaker of a dialogue."""
+        return self.speaker_voices.get(speaker, self.voice)
+
+    def changed(self, update: "SpeechUpdate") -> "SpeechSettings":
+        """Return these settings with the fields an update names."""
+        fields = {key: value for key, value in dataclasses.asdict(update).items() if value is not None}
+        return dataclasses.replace(self, **fields)
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechUpdate:
+    """Change of delivery from the next segment on; None leaves a field as it is."""
+
+    voice: str | None = None
+    speed: float | None = None
+    pitch_semitones: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListenSettings:
+    """How to listen."""
+
+    model: str
+    revision: str
+    format: Format
+    language: str = ""
+    prompt: str = ""
+    key_words: tuple[str, ...] = ()
+    is_translation: bool = False
+    word_times: bool = False
+    temperature: float = 0.0
+    partial_interval_ms: int = 700
+    """0 switches partials off."""
+    is_automatic: bool = False
+    """Voice activity ends utterances; otherwise only the caller does."""
+    threshold: float = 0.5
+    silence_ms: int = 500
+    prefix_padding_ms: int = 300
+    min_speech_ms: int = 100
+    max_audio_ms: int = 14_400_000

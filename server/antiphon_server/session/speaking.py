@@ -1,0 +1,216 @@
+"""A Synthesize call: utterances spoken one after the other, cancelled by name, reported truthfully."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+
+from antiphon_server.engine.protocol import Synthesizer
+from antiphon_server.errors import TextEmpty
+from antiphon_server.session.act import Act
+from antiphon_server.session.events import AudioOut, Notice, SpeechEvent, UtteranceBegan, UtteranceCut
+from antiphon_server.session.script import Script
+from antiphon_server.session.settings import SpeechSettings, SpeechUpdate
+from antiphon_server.session.utterance import Utterance
+from antiphon_server.text.segment import Segment
+
+Emit = Callable[[SpeechEvent], Awaitable[None]]
+
+STALE_CANCEL = Notice("STALE_CONTROL", "cancel.utterance_id", "there is no such utterance to cancel, or it just ended")
+
+
+def unspoken(utterance_id: str) -> UtteranceCut:
+    """Receipt of an utterance that was cancelled before any of it was spoken."""
+    return UtteranceCut(utterance_id, 0, 0, 0, estimated=False, text_spoken="", engine_stopped_after_ms=0.0)
+
+
+class SpeechSession:
+    """Turns text increments into utterances. One task calls ``run``; another feeds it."""
+
+    def __init__(
+        self,
+        synthesizer: Synthesizer,
+        settings: SpeechSettings,
+        emit: Emit,
+        *,
+        max_pending_characters: int = 1_048_576,
+    ) -> None:
+        """Begin without text.
+
+        Args:
+            synthesizer: The engine.
+            settings: How to speak.
+            emit: Takes events in order; returns when the event has left the server.
+            max_pending_characters: Text that may wait; ``add_text`` waits while there is more.
+        """
+        self._synthesizer = synthesizer
+        self._settings = settings
+        self._emit = emit
+        self._max_pending = max_pending_characters
+        self._scripts: deque[Script] = deque()
+        self._script: Script | None = None
+        self._utterance: Utterance | None = None
+        self._act: Act[SpeechEvent] | None = None
+        self._cancel_asked_at = 0.0
+        self.is_speaking = False
+        self._is_finished = self._had_text = self._had_speech = False
+        self._num_utterances = 0
+        self._changed = asyncio.Event()
+        self._warned_tags: set[str] = set()
+
+    async def add_text(self, text: str, speaker: int = 0) -> None:
+        """Take text for the open utterance; opens one if there is none. Waits while too much is pending."""
+        self._had_text = True
+        script = self._open_script()
+        if script is None:
+            if not text.strip():
+                return
+            script = self._new_script()
+        script.write(text, speaker)
+        self._had_speech = self._had_speech or script.has_speech
+        self._changed.set()
+        await self._warn(script)
+        while self._pending() > self._max_pending:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def flush(self) -> None:
+        """End the open utterance where it is. Nothing given: no effect."""
+        if script := self._open_script():
+            script.close()
+            self._had_speech = self._had_speech or script.has_speech
+            await self._warn(script)
+            self._changed.set()
+
+    async def finish(self) -> None:
+        """No more text comes: speak what is left, then end."""
+        await self.flush()
+        self._is_finished = True
+        self._changed.set()
+
+    async def cancel(self, utterance_id: str = "") -> None:
+        """Drop one utterance, or without an id everything that is there. Answers a receipt or a warning."""
+        asked_at = time.monotonic()
+        doomed = [s for s in self._all_scripts() if utterance_id in ("", s.id) and not s.is_cancelled]
+        if not doomed:
+            await self._emit(STALE_CANCEL)
+        for script in doomed:
+            script.is_cancelled = script.is_closed = True
+            if script is self._script and self._act is not None:
+                self._cancel_asked_at = asked_at
+                self._act.interrupt()
+            else:
+                self._scripts.remove(script)
+                await self._emit(unspoken(script.id))
+        self._changed.set()
+
+    async def report_playback(self, utterance_id: str, samples_played: int) -> None:
+        """Take the caller's word for what was heard.
+
+        Raises:
+            InvalidField: If the position cannot be true.
+        """
+        if self._utterance is not None and self._utterance.id == utterance_id:
+            self._utterance.playback.report(samples_played)
+        else:
+            message = "the utterance is not being spoken any more, or not yet"
+            await self._emit(Notice("STALE_CONTROL", "playback_position.utterance_id", message))
+
+    def update(self, change: SpeechUpdate) -> None:
+        """Change voice or delivery from the next segment on."""
+        self._settings = self._settings.changed(change)
+
+    async def run(self) -> None:
+        """Speak until ``finish`` was called and everything is said or cancelled.
+
+        Raises:
+            TextEmpty: If text was given and none of it can be spoken.
+            SpeechError: Whatever the engine reports.
+        """
+        while (script := await self._next_script()) is not None:
+            await self._perform(script)
+        if self._had_text and not self._had_speech:
+            raise TextEmpty("text has nothing that can be spoken: no letter and no digit", field="text")
+
+    async def _perform(self, script: Script) -> None:
+        self._script = script
+        act = self._act = Act(self._emit)
+        try:
+            is_complete = await act.run(self._speak(script, act))
+        finally:
+            self._script = self._act = None
+        utterance, self._utterance = self._utterance, None
+        if not is_complete:
+            await self._emit(
+                unspoken(script.id) if utterance is None else utterance.cut(asked_at=self._cancel_asked_at)
+            )
+        elif act.is_interrupted:
+            await self._emit(STALE_CANCEL)
+
+    async def _speak(self, script: Script, act: Act[SpeechEvent]) -> None:
+        async for segment in script.segments():
+            if self._utterance is None:
+                self._utterance = Utterance(script.id, self._settings, accepted_at=script.began_at)
+                await act.send(UtteranceBegan(script.id))
+            self._utterance.settings = self._settings
+            await self._note_unrendered(segment.tags, act)
+            await self._speak_segment(self._utterance, segment, act)
+            self._changed.set()
+        if self._utterance is not None:
+            if last := self._utterance.finish():
+                await self._send_audio(self._utterance, last, act)
+            await act.send(self._utterance.ended(), is_last=True)
+
+    async def _speak_segment(self, utterance: Utterance, segment: Segment, act: Act[SpeechEvent]) -> None:
+        self.is_speaking = True
+        try:
+            async with aclosing(utterance.speak(segment, self._synthesizer)) as outs:
+                async for out in outs:
+                    if isinstance(out, AudioOut):
+                        await self._send_audio(utterance, out, act)
+                    else:
+                        await act.send(out)
+        finally:
+            self.is_speaking = False
+
+    async def _send_audio(self, utterance: Utterance, out: AudioOut, act: Act[SpeechEvent]) -> None:
+        await act.send(out)
+        utterance.wrote(out)
+
+    async def _next_script(self) -> Script | None:
+        while True:
+            if self._scripts:
+                return self._scripts.popleft()
+            if self._is_finished:
+                return None
+            self._changed.clear()
+            await self._changed.wait()
+
+    def _open_script(self) -> Script | None:
+        last = self._scripts[-1] if self._scripts else self._script
+        return last if last is not None and not last.is_closed else None
+
+    def _new_script(self) -> Script:
+        self._num_utterances += 1
+        script = Script(f"u{self._num_utterances}", self._settings)
+        self._scripts.append(script)
+        return script
+
+    def _all_scripts(self) -> list[Script]:
+        return ([self._script] if self._script else []) + list(self._scripts)
+
+    def _pending(self) -> int:
+        return sum(script.num_waiting_characters for script in self._all_scripts())
+
+    async def _warn(self, script: Script) -> None:
+        for code, message in script.warnings():
+            await self._emit(Notice(code, "text.text", message))
+
+    async def _note_unrendered(self, tags: tuple[str, ...], act: Act[SpeechEvent]) -> None:
+        for written in tags:
+            name = written.removeprefix("<|").removesuffix("|>")
+            if name not in self._settings.rendered_tags and name not in self._warned_tags:
+                self._warned_tags.add(name)
+                message = f"{written} has no effect on {self._settings.model}; it was left out and not read aloud"
+                await act.send(Notice("TAG_NOT_RENDERED", "text.text", message))

@@ -1,0 +1,201 @@
+"""One utterance being spoken: engine samples in, bytes of the caller's format out, and the books that go with it."""
+
+import hashlib
+import time
+import zlib
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from antiphon_server.audio.encode import open_encoder
+from antiphon_server.audio.resample import Resampler
+from antiphon_server.engine.protocol import SpeechChunk, SpeechEnd, SpeechJob, Synthesizer
+from antiphon_server.session.events import AudioOut, Notice, Times, UtteranceCut, UtteranceEnded
+from antiphon_server.session.playback import Playback
+from antiphon_server.session.settings import SpeechSettings
+from antiphon_server.session.spoken import SpokenText
+from antiphon_server.telemetry import metrics
+from antiphon_server.text.segment import Segment
+
+_CHUNK_MS = 80
+
+
+class Utterance:
+    """Speaks segments one after the other through one resampler and one encoder, so that seams cannot be heard."""
+
+    def __init__(self, utterance_id: str, settings: SpeechSettings, *, accepted_at: float) -> None:
+        """Open the resampler and the encoder.
+
+        Args:
+            utterance_id: Unique in its call.
+            settings: How to speak; the format stays, voice and delivery may be changed between segments.
+            accepted_at: Monotonic seconds at which its first text was committed.
+        """
+        self.id = utterance_id
+        self.settings = settings
+        rate_hz = settings.format.sample_rate_hz
+        self.playback = Playback(rate_hz)
+        self._accepted_at = accepted_at
+        self._resampler = Resampler(settings.native_rate_hz, rate_hz)
+        self._encoder = open_encoder(settings.format)
+        self._spoken = SpokenText(rate_hz)
+        self._replay = hashlib.sha256(f"{settings.model}\0{settings.revision}\0{settings.seed}".encode())
+        self._engine_began_at: float | None = None
+        self._first_output_at: float | None = None
+        self._engine_ms = 0.0
+        self._finish_reason = "STOP"
+        self._num_segments = self._input_tokens = self._output_tokens = self._characters = 0
+        self._sequence = self._crc32 = 0
+        self._native_generated = self._encoded = self._announced = 0
+
+    async def speak(self, segment: Segment, synthesizer: Synthesizer) -> AsyncGenerator[AudioOut | Notice, None]:
+        """Speak one segment. Closing the iterator stops the engine.
+
+        Raises:
+            SpeechError: Whatever the engine reports.
+        """
+        for silence in self._silence(self._pause_ms(segment)):
+            yield silence
+        if segment.text:
+            self._spoken.begin(segment.text, self._encoded)
+            async with aclosing(self._run_engine(segment, synthesizer)) as outs:
+                async for out in outs:
+                    yield out
+            self._spoken.end(self._encoded)
+        self._num_segments += 1
+
+    def finish(self) -> AudioOut | None:
+        """Flush resampler and encoder; the last sound, if any."""
+        last = self._resampler.finish()
+        data = self._encoder.encode(last) if last else b""
+        self._encoded += len(last) // 2
+        return self._out(data + self._encoder.finish())
+
+    def wrote(self, out: AudioOut) -> None:
+        """Note that a chunk has left the server."""
+        if self._first_output_at is None:
+            self._first_output_at = time.monotonic()
+            metrics.FIRST_AUDIO_MS.observe((self._first_output_at - self._accepted_at) * 1000)
+        self.playback.wrote(out.num_samples)
+
+    def ended(self) -> UtteranceEnded:
+        """The books of a complete utterance."""
+        rate_hz = self.settings.format.sample_rate_hz
+        stall = self.playback.stall
+        metrics.UNDERRUN_S.inc(stall.underrun_ms / 1000)
+        metrics.AUDIO_OUT_S.inc(self._announced / rate_hz)
+        return UtteranceEnded(
+            utterance_id=self.id,
+            finish_reason=self._finish_reason,
+            seed=self.settings.seed,
+            num_samples=self._announced,
+            num_characters=self._characters,
+            input_tokens=self._input_tokens,
+            output_tokens=self._output_tokens,
+            audio_ms=round(self._announced * 1000 / rate_hz),
+            times=self._times(),
+            stall=stall,
+            replay_token=self._replay.hexdigest()[:32],
+            crc32=self._crc32,
+        )
+
+    def cut(self, *, asked_at: float) -> UtteranceCut:
+        """The receipt of a cancellation, once the engine has stopped."""
+        played, estimated = self.playback.heard()
+        stopped_ms = (time.monotonic() - asked_at) * 1000
+        metrics.CANCEL_MS.observe(stopped_ms)
+        rate_hz = self.settings.format.sample_rate_hz
+        return UtteranceCut(
+            utterance_id=self.id,
+            samples_generated=max(
+                self.playback.samples_sent, self._native_generated * rate_hz // self.settings.native_rate_hz
+            ),
+            samples_sent=self.playback.samples_sent,
+            samples_played=played,
+            estimated=estimated,
+            text_spoken=self._spoken.until(played),
+            engine_stopped_after_ms=stopped_ms,
+        )
+
+    @property
+    def text_spoken(self) -> str:
+        """All text given to the engine so far."""
+        return self._spoken.text
+
+    async def _run_engine(self, segment: Segment, synthesizer: Synthesizer) -> AsyncGenerator[AudioOut | Notice, None]:
+        job = self._job(segment)
+        began_at = time.monotonic()
+        self._engine_began_at = self._engine_began_at or began_at
+        async with aclosing(synthesizer.speak(job)) as items:
+            async for item in items:
+                if isinstance(item, SpeechChunk):
+                    self._native_generated += len(item.pcm) // 2
+                    out = self._encode(item.pcm)
+                    if out is not None:
+                        yield out
+                elif notice := self._end_segment(item, len(segment.text)):
+                    yield notice
+
+    def _job(self, segment: Segment) -> SpeechJob:
+        settings = self.settings
+        job = SpeechJob(
+            text=segment.text,
+            voice=settings.voice_of(segment.speaker),
+            sequence=self.id,
+            language=settings.language,
+            speed=min(4.0, max(0.25, settings.speed * segment.speed_factor)),
+            pitch_semitones=min(12.0, max(-12.0, settings.pitch_semitones + segment.pitch_semitones)),
+            seed=(settings.seed + self._num_segments) & 0x7FFF_FFFF_FFFF_FFFF,
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            top_k=settings.top_k,
+            max_new_tokens=settings.max_new_tokens,
+            tags=segment.tags,
+        )
+        self._replay.update(repr((job.text, job.voice, job.speed, job.pitch_semitones, job.tags)).encode())
+        return job
+
+    def _end_segment(self, end: SpeechEnd, num_characters: int) -> Notice | None:
+        self._engine_ms += end.engine_ms
+        self._input_tokens += end.input_tokens
+        self._output_tokens += end.output_tokens
+        self._characters += num_characters
+        if end.finish_reason != "STOP":
+            self._finish_reason = end.finish_reason
+        if not end.characters_dropped:
+            return None
+        return Notice(
+            "TEXT_NOT_SPOKEN",
+            "text",
+            f"{end.characters_dropped} characters of a script {self.settings.model} does not read were left out",
+        )
+
+    def _pause_ms(self, segment: Segment) -> int:
+        gap_ms = self.settings.segment_gap_ms if self._num_segments and segment.text else 0
+        return segment.pause_before_ms + gap_ms
+
+    def _silence(self, pause_ms: int) -> list[AudioOut]:
+        samples = pause_ms * self.settings.native_rate_hz // 1000
+        step = self.settings.native_rate_hz * _CHUNK_MS // 1000
+        sizes = [min(step, samples - start) for start in range(0, samples, step)]
+        self._native_generated += samples
+        return [out for out in (self._encode(bytes(2 * size)) for size in sizes) if out is not None]
+
+    def _encode(self, pcm: bytes) -> AudioOut | None:
+        samples = self._resampler.push(pcm)
+        self._encoded += len(samples) // 2
+        return self._out(self._encoder.encode(samples))
+
+    def _out(self, data: bytes) -> AudioOut | None:
+        if not data:
+            return None
+        num_samples = self._encoded - self._announced
+        out = AudioOut(self.id, data, self._sequence, self._announced, num_samples)
+        self._announced = self._encoded
+        self._sequence += 1
+        self._crc32 = zlib.crc32(data, self._crc32)
+        return out
+
+    def _times(self) -> Times:
+        queue = None if self._engine_began_at is None else (self._engine_began_at - self._accepted_at) * 1000
+        first = None if self._first_output_at is None else (self._first_output_at - self._accepted_at) * 1000
+        return Times(queue, first, self._engine_ms, (time.monotonic() - self._accepted_at) * 1000)

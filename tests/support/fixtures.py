@@ -1,0 +1,31 @@
+"""Real processes shared by all tests of a run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.servers import Compat, Server, scripted_config, start_compat, start_server
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """antiphon-server with the embedded models."""
+    process = start_server()
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="session")
+def compat(server: Server) -> Iterator[Compat]:
+    """antiphon-compat in front of it."""
+    process = start_compat(server)
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="session")
+def scripted_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """antiphon-server with scripted engines."""
+    process = start_server(config=scripted_config(Path(tmp_path_factory.mktemp("scripted"))))
+    yield process
+    process.stop()
