@@ -1,0 +1,93 @@
+"""Routes of the process, and its life from listening to the last answer."""
+
+import asyncio
+import signal
+import sys
+
+from aiohttp import web
+
+from antiphon_compat import status
+from antiphon_compat.config import CompatConfig, split_address
+from antiphon_compat.middleware import add_request_id, request_scope
+from antiphon_compat.openai import models, speech, transcriptions
+from antiphon_compat.settings import CONFIG_KEY
+from antiphon_compat.upstream import UPSTREAM_KEY, Upstream
+from antiphon_compat.ws import voice
+
+_READY_POLL_S = 0.1
+
+
+def build_app(config: CompatConfig, upstream: Upstream) -> web.Application:
+    """Assemble the routes; closes ``upstream`` when the application is cleaned up."""
+    app = web.Application(middlewares=[request_scope])
+    app[CONFIG_KEY] = config
+    app[UPSTREAM_KEY] = upstream
+    app[voice.SOCKETS_KEY] = set()
+    app.on_response_prepare.append(add_request_id)
+    app.on_shutdown.append(voice.close_sockets)
+    app.on_cleanup.append(_close_upstream)
+    app.add_routes(
+        [
+            web.get("/", status.root),
+            web.get("/v1", status.root),
+            web.get("/v1/", status.root),
+            web.get("/live", status.live),
+            web.get("/ready", status.ready),
+            web.get("/health", status.health),
+            web.get("/v1/models", models.list_models),
+            web.get("/v1/models/{model:.+}", models.get_model),
+            web.post("/v1/audio/speech", speech.create_speech),
+            web.post("/v1/audio/transcriptions", transcriptions.create_transcription),
+            web.get("/ws/voice", voice.voice_socket),
+        ]
+    )
+    return app
+
+
+async def serve(config: CompatConfig) -> None:
+    """Serve until SIGTERM or SIGINT, then let requests in flight finish within the grace.
+
+    Raises:
+        OSError: The address cannot be listened on.
+        ConfigError: The address is malformed.
+    """
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    host, port = split_address(config.listen)
+    upstream = await Upstream.open(config.server)
+    # A handler is cancelled when its client goes away, and takes its RPC with it.
+    runner = web.AppRunner(
+        build_app(config, upstream), handler_cancellation=True, access_log=None, shutdown_timeout=float(config.grace_s)
+    )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        if await _server_serves(upstream, stopping):
+            _announce(runner)
+        await stopping.wait()
+    finally:
+        await runner.cleanup()
+
+
+async def _server_serves(upstream: Upstream, stopping: asyncio.Event) -> bool:
+    """Wait for the gRPC server; false if the process is to stop first."""
+    while not stopping.is_set():
+        if await upstream.health() == "SERVING":
+            return True
+        try:
+            await asyncio.wait_for(stopping.wait(), _READY_POLL_S)
+        except TimeoutError:
+            continue
+    return False
+
+
+def _announce(runner: web.AppRunner) -> None:
+    host, port = runner.addresses[0][:2]
+    shown = f"[{host}]" if ":" in host else host
+    sys.stdout.write(f"ready http={shown}:{port}\n")  # supervisors wait for this line
+    sys.stdout.flush()
+
+
+async def _close_upstream(app: web.Application) -> None:
+    await app[UPSTREAM_KEY].close()

@@ -1,0 +1,87 @@
+"""What every request goes through: a request id, one log line, and errors in one shape."""
+
+import json
+import logging
+import re
+import time
+import traceback
+import uuid
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from antiphon_compat.errors import ApiError, to_response
+from antiphon_compat.upstream import FAILURE_KEY, REQUEST_ID_KEY
+
+_log = logging.getLogger("antiphon_compat")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_CLIENT_GONE = 499
+
+
+@web.middleware
+async def request_scope(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request its id and log how it ended."""
+    given = request.headers.get("x-request-id", "")
+    request[REQUEST_ID_KEY] = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    started_s, status = time.monotonic(), _CLIENT_GONE
+    try:
+        response = await _answer(request, handler)
+        status = response.status
+        return response
+    finally:
+        _log_request(request, status, (time.monotonic() - started_s) * 1000)
+
+
+async def add_request_id(request: web.Request, response: web.StreamResponse) -> None:
+    """Send the id back, on streams and errors too; nobody needs to know what this is built with."""
+    response.headers["Server"] = "antiphon"
+    response.headers["x-request-id"] = request.get(REQUEST_ID_KEY, "")
+
+
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except ApiError as error:
+        request[FAILURE_KEY] = error.row.http_code
+        return to_response(error)
+    except web.HTTPException as error:
+        return _from_aiohttp(error)
+    except Exception as error:  # noqa: BLE001  # the last place where a defect of ours can become a proper 500
+        _log_defect(request, error)
+        return to_response(ApiError("INTERNAL", "The server failed; quote the request id."))
+
+
+def _from_aiohttp(error: web.HTTPException) -> web.Response:
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        response = to_response(ApiError("BAD_METHOD", f"{error.method} is not offered here; use {allowed}."))
+        response.headers["Allow"] = allowed
+        return response
+    if error.status == 404:
+        return to_response(ApiError("NO_ROUTE", "There is no such route."))
+    if error.status == 413:
+        return to_response(ApiError("BODY_TOO_LARGE", "The body is over its limit."))
+    return to_response(ApiError.invalid(None, f"The request is not valid HTTP for this route: {error.reason}."))
+
+
+def _log_request(request: web.Request, status: int, took_ms: float) -> None:
+    resource = request.match_info.route.resource
+    line = {
+        "event": "request",
+        "method": request.method,
+        "route": resource.canonical if resource else "",  # never the path itself: it can hold anything
+        "status": status,
+        "ms": round(took_ms, 1),
+        "request_id": request[REQUEST_ID_KEY],
+    }
+    if FAILURE_KEY in request:
+        line["failure"] = request[FAILURE_KEY]
+    _log.info(json.dumps(line))
+
+
+def _log_defect(request: web.Request, error: Exception) -> None:
+    # Only the kind and the places: the message of an exception can quote the caller's text.
+    frames = traceback.extract_tb(error.__traceback__)[-5:]
+    places = [f"{frame.name}:{frame.lineno}" for frame in frames]
+    line = {"event": "defect", "error": type(error).__name__, "at": places, "request_id": request[REQUEST_ID_KEY]}
+    _log.error(json.dumps(line))

@@ -1,0 +1,1 @@
+"""Routes of the OpenAI and Boson HTTP APIs, a module per endpoint."""
