@@ -64,6 +64,10 @@ class EngineProcess:
         """Why the last start failed; None once one succeeded."""
         return self._condition.error
 
+    def refusal(self) -> SpeechError:
+        """What a call is told while the process does not serve."""
+        return self._condition.refusal()
+
     @property
     def num_calls(self) -> int:
         """Calls that the process has not ended."""
