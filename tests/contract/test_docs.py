@@ -42,6 +42,11 @@ def test_the_error_page_is_current() -> None:
     assert (ROOT / "docs/errors.md").read_text() == script("error_page").page()
 
 
+def test_the_settings_page_is_current() -> None:
+    """If this fails: .venv/bin/python scripts/lib/settings_page.py."""
+    assert (ROOT / "docs/configuration.md").read_text() == script("settings_page").page()
+
+
 def test_the_drawn_layers_are_the_checked_ones() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")

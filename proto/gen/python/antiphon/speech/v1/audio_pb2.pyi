@@ -28,7 +28,7 @@ class _AudioEncodingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AudioEn
     AUDIO_ENCODING_PCM_S16LE: _AudioEncoding.ValueType  # 1
     """Headerless signed 16-bit little-endian samples, mono."""
     AUDIO_ENCODING_WAV: _AudioEncoding.ValueType  # 2
-    """RIFF/WAVE holding 16-bit PCM. Streamed output declares both sizes as 0xFFFFFFFF and has exactly one header."""
+    """RIFF/WAVE holding 16-bit PCM. Each utterance is a file of its own: one header, both sizes declared as 0xFFFFFFFF."""
     AUDIO_ENCODING_MULAW: _AudioEncoding.ValueType  # 3
     """Headerless G.711 mu-law, one byte a sample."""
     AUDIO_ENCODING_ALAW: _AudioEncoding.ValueType  # 4
@@ -54,7 +54,7 @@ AUDIO_ENCODING_UNSPECIFIED: AudioEncoding.ValueType  # 0
 AUDIO_ENCODING_PCM_S16LE: AudioEncoding.ValueType  # 1
 """Headerless signed 16-bit little-endian samples, mono."""
 AUDIO_ENCODING_WAV: AudioEncoding.ValueType  # 2
-"""RIFF/WAVE holding 16-bit PCM. Streamed output declares both sizes as 0xFFFFFFFF and has exactly one header."""
+"""RIFF/WAVE holding 16-bit PCM. Each utterance is a file of its own: one header, both sizes declared as 0xFFFFFFFF."""
 AUDIO_ENCODING_MULAW: AudioEncoding.ValueType  # 3
 """Headerless G.711 mu-law, one byte a sample."""
 AUDIO_ENCODING_ALAW: AudioEncoding.ValueType  # 4
