@@ -70,8 +70,10 @@ def table(kind: type, prefix: str) -> str:
         value = getattr(default, field.name)
         bounds = next((m for m in getattr(hints[field.name], "__metadata__", ()) if isinstance(m, Range)), None)
         shown = f"engine `{value.engine}`" if isinstance(value, EngineSettings) else f"`{value!r}`"
-        if isinstance(value, dict | Limits):
-            shown = "built-in table" if value and isinstance(value, dict) else "see below"
+        if isinstance(value, Limits):
+            shown = "see below"
+        if isinstance(value, dict):
+            shown = "built-in table" if value else "empty"
         reach = f"{bounds.low:,.0f} to {bounds.high:,.0f}" if bounds else ""
         lines.append(f"| `{prefix}{field.name}` | {shown} | {reach} | {' '.join(texts[field.name].split())} |")
     return "\n".join(lines) + "\n"
