@@ -51,6 +51,7 @@ class _Decoding:
         self._rate_hz = rate_hz
         self._max_duration_ms = max_duration_ms
         self._num_samples = 0
+        self._has_stream = False
 
     def pieces(self) -> Iterator[bytes]:
         try:
@@ -58,7 +59,7 @@ class _Decoding:
                 yield from self._decode(container)
         # ValueError: samples change their layout in the middle, or a text in the header is not text.
         except (av.FFmpegError, ValueError) as error:
-            if self._num_samples:
+            if self._has_stream:
                 raise BadAudio("audio cannot be read to its end: it is truncated or damaged", field="audio") from error
             raise BadAudio("audio is of no kind that can be read, or is damaged", field="audio") from error
 
@@ -70,6 +71,7 @@ class _Decoding:
         stream = next(iter(container.streams.audio), None)
         if stream is None:
             raise BadAudio("audio has no sound in it: the file holds no audio stream", field="audio")
+        self._has_stream = True
         declared_s = float(container.duration / av.time_base) if container.duration else 0.0
         self._check_duration(declared_s)
         resampler = av.AudioResampler(format="s16", layout="mono", rate=self._rate_hz, frame_size=_PIECE_SAMPLES)

@@ -1,5 +1,6 @@
 """From samples to bytes of an output format, piece by piece: nothing waits for the end, nothing is seeked back to."""
 
+import contextlib
 import struct
 from typing import Protocol
 
@@ -145,3 +146,8 @@ class _Compressed:
             self._container.mux(self._stream.encode(None))
         self._container.close()
         return self._sink.take()
+
+    def __del__(self) -> None:
+        # Container and stream hold each other; closing parts them, or megabytes would wait for the garbage collector.
+        with contextlib.suppress(AttributeError, av.FFmpegError):
+            self._container.close()
