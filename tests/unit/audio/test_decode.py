@@ -1,5 +1,6 @@
 import io
 import struct
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ WAVE = np.random.default_rng(3).integers(-20_000, 20_000, 900).astype("<i2")
 def decode(encoding, data, *, rate_hz=16_000, cuts=(), rate_out_hz=16_000):
     decoder = open_decoder(Format(encoding, rate_hz), rate_out_hz)
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    pieces = [decoder.push(data[begin:end]) for begin, end in zip(edges, edges[1:], strict=False)]
+    pieces = [decoder.push(data[begin:end]) for begin, end in pairwise(edges)]
     return b"".join(pieces) + decoder.finish()
 
 
@@ -36,9 +37,9 @@ def fmt(code=1, channels=1, rate_hz=16_000, bits=16, extra=b""):
     return chunk(b"fmt ", struct.pack("<HHIIHH", code, channels, rate_hz, rate_hz * frame, frame, bits) + extra)
 
 
-def written(samples, subtype, format="WAV"):
+def written(samples, subtype, kind="WAV"):
     file = io.BytesIO()
-    soundfile.write(file, samples, 16_000, format=format, subtype=subtype)
+    soundfile.write(file, samples, 16_000, format=kind, subtype=subtype)
     return file.getvalue()
 
 
@@ -97,7 +98,7 @@ def test_an_extensible_header_is_read():
 def test_other_chunks_are_skipped_wherever_they_stand():
     noise = chunk(b"LIST", b"INFOdata" + b"x" * 41)
     data = wav(noise, fmt(), chunk(b"fact", bytes(4)), noise, chunk(b"data", WAVE.tobytes()), noise)
-    assert decode(Encoding.WAV, data, cuts=range(0, 200)) == WAVE.tobytes()
+    assert decode(Encoding.WAV, data, cuts=range(200)) == WAVE.tobytes()
 
 
 @pytest.mark.parametrize("size", [0, 0xFFFF_FFFF])

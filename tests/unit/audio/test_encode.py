@@ -20,8 +20,8 @@ def tone(rate_hz, seconds):
     return wave.astype("<i2").tobytes()
 
 
-def encode(format, pcm):
-    encoder = open_encoder(format)
+def encode(output, pcm):
+    encoder = open_encoder(output)
     pieces = [encoder.encode(pcm[at : at + CHUNK_BYTES]) for at in range(0, len(pcm), CHUNK_BYTES)]
     return [*pieces, encoder.finish()]
 
