@@ -103,7 +103,14 @@ async def _live(config: Config, engines: Engines, front: Front, address: str, st
 
 
 async def _all_ready(engines: Engines, limit_s: float) -> None:
-    await asyncio.gather(*(process.wait_ready(limit_s) for process in engines.all()))
+    await asyncio.gather(*(_ready(process, limit_s) for process in engines.all()))
+
+
+async def _ready(process: EngineProcess, limit_s: float) -> None:
+    try:
+        await process.wait_ready(limit_s)
+    except SpeechError as error:
+        raise type(error)(f"the engine {process.spec.name!r} cannot start: {error.message}") from error
 
 
 def build_engines(config: Config, changed: asyncio.Event) -> Engines:

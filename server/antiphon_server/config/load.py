@@ -16,6 +16,7 @@ from typing import Any
 from antiphon_server.config.settings import Config, EngineSettings, Limits, Range
 from antiphon_server.config.tables import Scenario
 
+_MAX_PORT = 65_535
 SECRET_KEYS = ("api_key", "token", "secret", "password")
 
 
@@ -45,7 +46,22 @@ def load_config(
     _merge(values, _read_file(path), sources, "file")
     _merge(values, _read_environment(os.environ if environment is None else environment), sources, "environment")
     _merge(values, {key: value for key, value in flags.items() if value is not None}, sources, "flag")
-    return LoadedConfig(_build(Config, values, ""), sources)
+    config: Config = _build(Config, values, "")
+    check_address("listen", config.listen)
+    if config.metrics_listen:
+        check_address("metrics_listen", config.metrics_listen)
+    return LoadedConfig(config, sources)
+
+
+def check_address(key: str, address: str) -> None:
+    """Refuse what is not HOST:PORT.
+
+    Raises:
+        ConfigError: If the host is missing, or the port not 0..65535.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > _MAX_PORT:
+        raise ConfigError(f"{key} must be HOST:PORT with a port of 0 to {_MAX_PORT}, not {address!r}")
 
 
 def explain(loaded: LoadedConfig) -> str:

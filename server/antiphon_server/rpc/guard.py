@@ -55,7 +55,7 @@ def _guarded(behavior: Behavior, method: str) -> Behavior:
         except SpeechError as error:
             await _abort(context, error, ended)
         except asyncio.CancelledError:
-            ended.reason = "CANCELLED"
+            ended.reason = "DEADLINE_EXCEEDED" if _is_late(context) else "CANCELLED"
             raise
         except aio.AbortError:
             ended.reason = "ABORTED"
@@ -117,6 +117,11 @@ class _Ending:
             total_ms=round(ms, 1),
             **extra,
         )
+
+
+def _is_late(context: Any) -> bool:  # noqa: ANN401 - grpc's types
+    remaining_s = context.time_remaining()
+    return remaining_s is not None and remaining_s <= 0
 
 
 def _place(error: BaseException) -> str:
