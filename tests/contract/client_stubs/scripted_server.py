@@ -31,7 +31,7 @@ class _Streams(
         self._behaviours = behaviours
         self.num_calls = 0
 
-    async def Synthesize(self, request_iterator, context):  # noqa: N802 - the name is the contract's
+    async def Synthesize(self, request_iterator, context):
         async for response in self._next()(request_iterator, context):
             yield response
 
