@@ -4,7 +4,7 @@ from antiphon.speech.v1 import synthesis_service_pb2 as pb
 from antiphon_server.rpc.responses import warning
 from antiphon_server.rpc.synthesis_config import SpeechPlan
 from antiphon_server.session.events import Notice
-from antiphon_server.session.script import Script
+from antiphon_server.session.script import read_whole
 from antiphon_server.text.segment import Segment
 
 
@@ -15,9 +15,7 @@ def explain(text: str, plan: SpeechPlan) -> pb.ExplainSynthesisResponse:
         text: What would be spoken.
         plan: How.
     """
-    script = Script("explain", plan.settings)
-    script.write(text)
-    script.close()
+    script = read_whole(text, plan.settings)
     segments = script.drain()
     notices = [*plan.notices, *(Notice(code, "text", message) for code, message in script.warnings())]
     spoken = [segment.text for segment in segments if segment.text]

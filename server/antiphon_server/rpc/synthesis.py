@@ -1,5 +1,6 @@
 """SynthesisService."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from antiphon_server.rpc.responses import audio_chunk, utterance_cancelled, utte
 from antiphon_server.rpc.stream import BidiStream, run_call
 from antiphon_server.rpc.synthesis_config import SpeechPlan, check_delivery, plan_speech
 from antiphon_server.session.events import AudioOut, SpeechEvent, UtteranceBegan, UtteranceCut, UtteranceEnded
-from antiphon_server.session.script import Script
+from antiphon_server.session.script import read_whole
 from antiphon_server.session.settings import SpeechUpdate
 from antiphon_server.session.speaking import SpeechSession
 
@@ -49,7 +50,7 @@ class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
     async def SynthesizeOnce(self, request: pb.SynthesizeOnceRequest, context: Any) -> None:  # type: ignore[override]  # noqa: ANN401
         """Speak one text."""
         plan = plan_speech(request.config, self._roster)
-        _check_text(request.text, self._limits.max_once_text_bytes, plan)
+        await _check_text(request.text, self._limits.max_once_text_bytes, plan)
         with self._admission.enter(context.time_remaining()):
             write = _OnceWriter(context).write
             await write(pb.SynthesizeOnceResponse(started=self._started(plan)))
@@ -61,8 +62,8 @@ class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
     async def ExplainSynthesis(self, request: pb.ExplainSynthesisRequest, context: Any) -> pb.ExplainSynthesisResponse:  # noqa: ANN401
         """Say what would be spoken."""
         plan = plan_speech(request.config, self._roster)
-        _check_text(request.text, self._limits.max_once_text_bytes, plan)
-        return explain(request.text, plan)
+        await _check_text(request.text, self._limits.max_once_text_bytes, plan)
+        return await asyncio.to_thread(explain, request.text, plan)
 
     def _session(self, plan: SpeechPlan, emit: Callable[[SpeechEvent], Awaitable[None]]) -> SpeechSession:
         return SpeechSession(
@@ -158,13 +159,11 @@ def check_text_size(text: str, limit: int, field: str) -> None:
         raise TextTooLong(f"{field} must be at most {limit} bytes of UTF-8, not {num_bytes}", field=field)
 
 
-def _check_text(text: str, limit: int, plan: SpeechPlan) -> None:
+async def _check_text(text: str, limit: int, plan: SpeechPlan) -> None:
     check_text_size(text, limit, "text")
     if not text.strip():
         raise TextEmpty("text must not be blank", field="text")
-    script = Script("check", plan.settings)
-    script.write(text)
-    script.close()
+    script = await asyncio.to_thread(read_whole, text, plan.settings)
     if not script.has_speech:
         raise TextEmpty("text has nothing that can be spoken: no letter and no digit", field="text")
 

@@ -24,21 +24,29 @@ class Script:
         self.has_speech = False
         self._settings = settings
         self._segmenter = Segmenter(
-            settings.language or "en", settings.tag_policy, mode=_mode(settings), max_words=settings.max_words
+            settings.language or "en", settings.tag_policy, mode=settings.segmentation, max_words=settings.max_words
         )
+        self._held: list[Segment] = []
         self._segments: deque[Segment] = deque()
         self._changed = asyncio.Event()
 
     def write(self, text: str, speaker: int = 0) -> None:
-        """Take text; whole sentences become segments."""
-        self._add(self._segmenter.push(text, speaker))
+        """Take a part of a message; whole sentences become segments."""
+        segments = self._segmenter.push(text, speaker)
+        if self._settings.commit == "FLUSH":
+            self._held += segments
+        else:
+            self._add(segments)
+
+    def end_message(self) -> None:
+        """A message is complete; where messages commit, what is left of it becomes segments."""
         if self._settings.commit == "MESSAGE":
-            self._add(self._segmenter.flush())
+            self._add(self._segmenter.end_message())
 
     def close(self) -> None:
         """No more text comes; what is left becomes segments."""
         if not self.is_closed:
-            self._add(self._segmenter.flush())
+            self._add(self._held + self._segmenter.flush())
             self.is_closed = True
             self._changed.set()
 
@@ -82,5 +90,9 @@ class Script:
         return dataclasses.replace(segment, text=text)
 
 
-def _mode(settings: SpeechSettings) -> str:
-    return "FLUSH" if settings.commit == "FLUSH" and settings.segmentation == "NONE" else settings.segmentation
+def read_whole(text: str, settings: SpeechSettings) -> Script:
+    """Cut a whole text without speaking it."""
+    script = Script("whole", settings)
+    script.write(text)
+    script.close()
+    return script

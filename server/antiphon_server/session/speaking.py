@@ -17,6 +17,8 @@ from antiphon_server.text.segment import Segment
 
 Emit = Callable[[SpeechEvent], Awaitable[None]]
 
+_SLICE_CHARACTERS = 8_192
+"""Text cut at once; more would hold up everyone else's audio for longer than a few milliseconds."""
 STALE_CANCEL = Notice("STALE_CONTROL", "cancel.utterance_id", "there is no such utterance to cancel, or it just ended")
 
 
@@ -67,7 +69,11 @@ class SpeechSession:
             if not text.strip():
                 return
             script = self._new_script()
-        script.write(text, speaker)
+        for start in range(0, len(text), _SLICE_CHARACTERS):
+            script.write(text[start : start + _SLICE_CHARACTERS], speaker)
+            self._changed.set()
+            await asyncio.sleep(0)
+        script.end_message()
         self._had_speech = self._had_speech or script.has_speech
         self._changed.set()
         await self._warn(script)

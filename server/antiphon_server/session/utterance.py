@@ -149,7 +149,7 @@ class Utterance:
             top_p=settings.top_p,
             top_k=settings.top_k,
             max_new_tokens=settings.max_new_tokens,
-            tags=segment.tags,
+            tags=tuple(written[2:-2] for written in segment.tags),
         )
         self._replay.update(repr((job.text, job.voice, job.speed, job.pitch_semitones, job.tags)).encode())
         return job

@@ -106,6 +106,11 @@ class Segmenter:
             self._end_speech()
         return [] if self._mode is Mode.FLUSH else self._hand_over()
 
+    def end_message(self) -> list[Segment]:
+        """Return everything left, complete or not; delivery goes on to hold."""
+        self._end_speech()
+        return self._hand_over()
+
     def flush(self) -> list[Segment]:
         """Return everything left, and end the turn: no delivery holds any more, and offsets begin anew."""
         self._end_speech()
