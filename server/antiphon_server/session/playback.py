@@ -57,7 +57,7 @@ class Playback:
         if self._began_at is None:
             return 0, True
         played_s = self._clock() - self._began_at - self._stalled_s
-        return min(self.samples_sent, int(played_s * self._rate_hz)), True
+        return min(self.samples_sent, round(played_s * self._rate_hz)), True
 
     @property
     def stall(self) -> Stall:

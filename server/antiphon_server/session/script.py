@@ -21,6 +21,9 @@ class Script:
         self.is_closed = False
         self.is_cancelled = False
         self.num_waiting_characters = 0
+        """Of segments that wait to be spoken."""
+        self.num_open_characters = 0
+        """Of text that cannot be spoken before more comes or the utterance is closed."""
         self.has_speech = False
         self._settings = settings
         self._segmenter = Segmenter(
@@ -32,6 +35,7 @@ class Script:
 
     def write(self, text: str, speaker: int = 0) -> None:
         """Take a part of a message; whole sentences become segments."""
+        self.num_open_characters += len(text)
         segments = self._segmenter.push(text, speaker)
         if self._settings.commit == "FLUSH":
             self._held += segments
@@ -80,6 +84,7 @@ class Script:
             self.has_speech = self.has_speech or has_speech(ready.text)
             self.num_waiting_characters += len(ready.text)
         if segments:
+            self.num_open_characters = 0
             self._changed.set()
 
     def _normalised(self, segment: Segment) -> Segment:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
 from antiphon_server.engine.protocol import Synthesizer
-from antiphon_server.errors import TextEmpty
+from antiphon_server.errors import TextEmpty, TextTooLong
 from antiphon_server.session.act import Act
 from antiphon_server.session.events import AudioOut, Notice, SpeechEvent, UtteranceBegan, UtteranceCut
 from antiphon_server.session.script import Script
@@ -72,6 +72,7 @@ class SpeechSession:
         for start in range(0, len(text), _SLICE_CHARACTERS):
             script.write(text[start : start + _SLICE_CHARACTERS], speaker)
             self._changed.set()
+            self._check_open(script)
             await asyncio.sleep(0)
         script.end_message()
         self._had_speech = self._had_speech or script.has_speech
@@ -80,6 +81,14 @@ class SpeechSession:
         while self._pending() > self._max_pending:
             self._changed.clear()
             await self._changed.wait()
+
+    def _check_open(self, script: Script) -> None:
+        if script.num_open_characters > self._max_pending:
+            raise TextTooLong(
+                f"text must be flushed after at most {self._max_pending} characters that cannot be spoken yet, "
+                f"not {script.num_open_characters}",
+                field="text",
+            )
 
     async def flush(self) -> None:
         """End the open utterance where it is. Nothing given: no effect."""

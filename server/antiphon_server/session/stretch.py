@@ -55,11 +55,14 @@ class Stretch:
     def split(self, at_ms: float) -> "Stretch":
         """Cut at a moment of the stream; this one keeps the rest, the returned one has what was before."""
         offset = self._offset(at_ms)
-        head = Stretch(self.start_ms, self.pcm[:offset], self.voice_start_ms, min(self.voice_end_ms, at_ms))
+        head = Stretch(self.start_ms, self.pcm[:offset])
         del self.pcm[:offset]
         self.start_ms += offset / _BYTES_PER_MS
-        has_more = self.voice_end_ms > self.start_ms
-        self.voice_start_ms = self.start_ms if has_more else None
+        start_ms, self.voice_start_ms = self.voice_start_ms, None
+        if start_ms is not None and start_ms < self.start_ms:
+            head.hear(start_ms, min(self.voice_end_ms, self.start_ms))
+        if start_ms is not None and self.voice_end_ms > self.start_ms:
+            self.hear(start_ms, self.voice_end_ms)
         return head
 
     def _offset(self, at_ms: float) -> int:
