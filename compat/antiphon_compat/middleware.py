@@ -1,5 +1,6 @@
 """What every request goes through: a request id, one log line, and errors in one shape."""
 
+import asyncio
 import json
 import logging
 import re
@@ -16,6 +17,10 @@ from antiphon_compat.upstream import FAILURE_KEY, REQUEST_ID_KEY
 _log = logging.getLogger("antiphon_compat")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _CLIENT_GONE = 499
+_SOCKET_STATUS = 101
+
+SENT_STATUS_KEY = web.RequestKey("sent_status", int)
+"""Status that has already gone out, also where the request is cut later."""
 
 
 @web.middleware
@@ -26,6 +31,12 @@ async def request_scope(request: web.Request, handler: Handler) -> web.StreamRes
     started_s, status = time.monotonic(), _CLIENT_GONE
     try:
         response = await _answer(request, handler)
+    except asyncio.CancelledError:  # the client left; for a socket that is the usual end
+        status = request.get(SENT_STATUS_KEY, _CLIENT_GONE)
+        if status != _SOCKET_STATUS:
+            request[FAILURE_KEY] = "client_gone"
+        raise
+    else:
         status = response.status
         return response
     finally:
@@ -34,6 +45,7 @@ async def request_scope(request: web.Request, handler: Handler) -> web.StreamRes
 
 async def add_request_id(request: web.Request, response: web.StreamResponse) -> None:
     """Send the id back, on streams and errors too; nobody needs to know what this is built with."""
+    request[SENT_STATUS_KEY] = response.status
     response.headers["Server"] = "antiphon"
     response.headers["x-request-id"] = request.get(REQUEST_ID_KEY, "")
 

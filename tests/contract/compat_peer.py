@@ -138,6 +138,7 @@ class Peer(
         self.requests: list[object] = []
         self.metadata: list[dict[str, str]] = []
         self.cancelled = asyncio.Event()
+        self.called = asyncio.Event()
         self.num_calls = 0
 
     async def SynthesizeOnce(self, request, context):
@@ -164,6 +165,7 @@ class Peer(
 
     async def _play(self, script, context):
         self.num_calls += 1
+        self.called.set()
         self.metadata.append({key: str(value) for key, value in context.invocation_metadata()})
         try:
             async for event in script:
@@ -204,7 +206,7 @@ async def serving(peer: Peer) -> AsyncIterator[str]:
 
 @contextlib.asynccontextmanager
 async def front(address: str, **settings: object) -> AsyncIterator[TestClient[web.Request, web.Application]]:
-    app = build_app(CompatConfig(server=address, grace_s=1, **settings), await Upstream.open(address))
+    app = build_app(CompatConfig(server=address, grace_s=10, **settings), await Upstream.open(address))
     async with TestClient(TestServer(app, access_log=None)) as http:
         yield http
 

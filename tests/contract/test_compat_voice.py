@@ -260,3 +260,29 @@ async def test_server_that_is_down_is_an_error_event():
         peer.talk = talk
         await ws.send_json(TEXT)
         assert await receive(ws) == {"type": "error", "detail": "The model is warming up."}
+
+
+async def test_stopping_process_lets_a_reply_finish_and_then_says_it_goes_away():
+    gate = asyncio.Event()
+
+    async def talk(requests):
+        await gate.wait()
+        for event in reply_events():
+            yield event
+
+    async with compat() as (peer, http), http.ws_connect("/ws/voice") as ws:
+        peer.talk = talk
+        async with http.ws_connect("/ws/voice") as idle:
+            await ws.send_json({"type": "text", "text": "hello"})
+            async with asyncio.timeout(LIMIT_S):
+                await peer.called.wait()
+            stopping = asyncio.ensure_future(http.server.app.shutdown())
+            async with asyncio.timeout(LIMIT_S):
+                assert (await idle.receive()).type is aiohttp.WSMsgType.CLOSE
+            assert idle.close_code == aiohttp.WSCloseCode.GOING_AWAY
+        gate.set()
+        assert await receive_turn(ws) == REPLY
+        async with asyncio.timeout(LIMIT_S):
+            assert (await ws.receive()).type is aiohttp.WSMsgType.CLOSE
+            await stopping
+        assert ws.close_code == aiohttp.WSCloseCode.GOING_AWAY

@@ -12,7 +12,7 @@ from antiphon_compat.openai.body import read_json
 from antiphon_compat.openai.models import require_exact_model
 from antiphon_compat.openai.reports import finish_reason, header_text, warnings_header
 from antiphon_compat.openai.speech_request import SpeechJob, read_speech
-from antiphon_compat.openai.wav import set_true_sizes
+from antiphon_compat.openai.true_length import set_flac_length, set_wav_length
 from antiphon_compat.settings import CONFIG_KEY
 from antiphon_compat.upstream import FAILURE_KEY, UPSTREAM_KEY, call_metadata, events_of
 
@@ -108,7 +108,9 @@ async def _whole(reply: _SpeechReply, events: AsyncIterator[Event]) -> web.Respo
         reply.note(event)
     done = reply.require_done()
     if reply.job.response_format == "wav":
-        set_true_sizes(body)
+        set_wav_length(body)
+    elif reply.job.response_format == "flac":
+        set_flac_length(body, done.num_samples)
     ending = {"X-Finish-Reason": finish_reason(done.finish_reason), "X-Seed": str(done.seed)}
     return web.Response(body=body, headers=reply.headers() | ending)
 
