@@ -89,7 +89,7 @@ def _read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     """Read ANTIPHON_LISTEN, ANTIPHON_LIMITS_MAX_AUDIO_MS, ANTIPHON_CHAT_OPTIONS_API_KEY and the like."""
     values: dict[str, Any] = {}
     for name, text in environment.items():
-        if not name.startswith("ANTIPHON_"):
+        if not name.startswith("ANTIPHON_") or name.startswith("ANTIPHON_COMPAT_"):
             continue
         _place(values, name.removeprefix("ANTIPHON_").lower(), text, name)
     return values
