@@ -69,7 +69,7 @@ class Process:
         if self.is_running():
             self.terminate()
             try:
-                return self.wait()
+                self.wait()
             except subprocess.TimeoutExpired:
                 self._process.kill()
         status = self.wait()
