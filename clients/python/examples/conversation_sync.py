@@ -58,8 +58,8 @@ def read_reply(log: Iterator[ConverseResponse], on_audio: Callable[[bytes], obje
     raise TurnFailed("the server ended the conversation")
 
 
-def main(*turns: str) -> None:
-    with grpc.insecure_channel("localhost:50051") as channel:
+def main(target: str, *turns: str) -> None:
+    with grpc.insecure_channel(target) as channel:
         for reply in converse(channel, turns):
             print(reply)
 

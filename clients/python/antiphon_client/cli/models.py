@@ -45,8 +45,15 @@ def _plain(message: Model | Voice) -> object:
     return MessageToDict(message, preserving_proto_field_name=True)
 
 
+def _table(title: str, *headers: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for header in headers:
+        table.add_column(header, overflow="fold")  # an alias that is cut cannot be copied
+    return table
+
+
 def _model_table(models: list[Model]) -> Table:
-    table = Table("model", "does", "state", "also called", "licence", title="Models", title_justify="left")
+    table = _table("Models", "model", "does", "state", "also called", "licence")
     for model in models:
         name = f"{model.id} (default)" if model.is_default else model.id
         kind = ModelKind.Name(model.kind).removeprefix("MODEL_KIND_").lower()
@@ -56,7 +63,7 @@ def _model_table(models: list[Model]) -> Table:
 
 
 def _voice_table(voices: list[Voice]) -> Table:
-    table = Table("voice", "model", "languages", "also called", "how it sounds", title="Voices", title_justify="left")
+    table = _table("Voices", "voice", "model", "languages", "also called", "how it sounds")
     for voice in voices:
         languages, aliases = ", ".join(voice.languages), ", ".join(voice.aliases)
         table.add_row(voice.id, voice.model, languages, aliases, voice.description)

@@ -61,7 +61,7 @@ async def _transcribe(client: AntiphonClient, path: str, options: argparse.Names
         return
     text = transcript.text or "(no speech)"
     print(f"{path}: {text}" if len(options.files) > 1 else text)
-    for word in transcript.words:
+    for word in transcript.words if options.words else ():
         print(f"  {word.start_ms / 1000:8.2f} {word.end_ms / 1000:8.2f}  {word.text}")
 
 
