@@ -1,0 +1,103 @@
+"""Speech to test with: word error rates, WAV files and recordings of a real speaker."""
+
+import gzip
+import io
+import re
+import shutil
+import subprocess
+import tempfile
+import wave
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import jiwer
+import numpy as np
+import pytest
+import soxr
+from whisper_normalizer.english import EnglishTextNormalizer
+
+LISTENING_RATE_HZ = 16_000
+RECORDING_PACKAGES = ("asterisk-core-sounds-en-g722", "asterisk-core-sounds-en")
+CACHE = Path(__file__).parents[2] / ".cache" / "recordings"
+NUM_RECORDINGS = 60
+MIN_WORDS = 4
+
+_normalized = EnglishTextNormalizer()
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a person said, and its sound: 16 000 Hz, signed 16 bits."""
+
+    name: str
+    text: str
+    pcm: bytes
+
+
+def word_error_rate(reference: str | Sequence[str], hypothesis: str | Sequence[str]) -> float:
+    """Errors per reference word after English normalisation; lists count as one corpus."""
+    references = [reference] if isinstance(reference, str) else list(reference)
+    hypotheses = [hypothesis] if isinstance(hypothesis, str) else list(hypothesis)
+    return float(jiwer.wer(list(map(_normalized, references)), list(map(_normalized, hypotheses))))
+
+
+def pcm_from_wav(wav: bytes) -> tuple[bytes, int]:
+    """Return samples and rate of a 16-bit mono WAV file."""
+    with wave.open(io.BytesIO(wav)) as file:
+        assert file.getnchannels() == 1
+        assert file.getsampwidth() == 2
+        return file.readframes(file.getnframes()), file.getframerate()
+
+
+def resampled(pcm: bytes, from_hz: int, to_hz: int = LISTENING_RATE_HZ) -> bytes:
+    """Change the rate of 16-bit mono samples."""
+    return soxr.resample(np.frombuffer(pcm, "<i2"), from_hz, to_hz).astype("<i2").tobytes()
+
+
+def allison_recordings() -> list[Recording]:
+    """Sixty prompts of one studio speaker with their exact words; fetched once by apt-get, else the test is skipped."""
+    folder = CACHE / "allison"
+    if not folder.is_dir():
+        _fetch(folder)
+    texts = _transcripts(folder / "core-sounds-en.txt.gz")
+    names = sorted(name for name, text in texts.items() if _is_usable(text) and (folder / f"{name}.g722").is_file())
+    step = len(names) / NUM_RECORDINGS
+    chosen = [names[int(index * step)] for index in range(NUM_RECORDINGS)]
+    return [Recording(name, texts[name], _decoded(folder / f"{name}.g722")) for name in chosen]
+
+
+def _is_usable(text: str) -> bool:
+    return len(text.split()) >= MIN_WORDS and not re.search(r"[\[\]()<>]|\.\.\.", text)
+
+
+def _fetch(folder: Path) -> None:
+    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+        pytest.skip("the recordings come from Debian packages; apt-get or dpkg-deb is missing")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+        work = Path(name)
+        download = ["apt-get", "download", *RECORDING_PACKAGES]
+        done = subprocess.run(download, cwd=work, capture_output=True, text=True, check=False, timeout=100)
+        if done.returncode:
+            pytest.skip(f"apt-get cannot download the recordings: {done.stderr.strip()[-200:]}")
+        for package in work.glob("*.deb"):
+            subprocess.run(["dpkg-deb", "-x", str(package), str(work / "files")], check=True, timeout=60)
+        ready = work / "ready"
+        ready.mkdir()
+        for found in [*work.rglob("en_US_f_Allison/*.g722"), *work.rglob("core-sounds-en.txt.gz")]:
+            shutil.copy(found, ready)
+        ready.rename(folder)
+
+
+def _transcripts(path: Path) -> dict[str, str]:
+    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    pairs = (line.split(":", 1) for line in lines if ":" in line and not line.startswith(";"))
+    return {name.strip(): text.strip() for name, text in pairs}
+
+
+def _decoded(path: Path) -> bytes:
+    with av.open(str(path), format="g722") as container:
+        frames = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
+    return np.concatenate(frames).astype("<i2").tobytes()

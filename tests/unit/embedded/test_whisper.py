@@ -1,0 +1,132 @@
+import asyncio
+
+import numpy as np
+import pytest
+
+from antiphon_server.embedded.whisper_languages import whisper_code
+from antiphon_server.engine.protocol import ListenJob, SpeechChunk, SpeechJob
+from antiphon_server.errors import InvalidField
+from support.speech import resampled, word_error_rate
+
+pytestmark = pytest.mark.models
+
+FOX = "The quick brown fox jumps over the lazy dog."
+
+
+@pytest.fixture(scope="module")
+def fox(synthesizer):
+    return asyncio.run(pcm_of(synthesizer, FOX))
+
+
+async def pcm_of(synthesizer, text):
+    job = SpeechJob(text=text, voice="heart", sequence="s")
+    pcm = b"".join([item.pcm async for item in synthesizer.speak(job) if isinstance(item, SpeechChunk)])
+    return resampled(pcm, 24_000)
+
+
+async def test_speech_is_written_down_with_its_language(transcriber, fox):
+    heard = await transcriber.transcribe(ListenJob(pcm=fox))
+    assert word_error_rate(FOX, heard.text) == 0
+    assert heard.language == "en"
+    assert heard.language_confidence is not None
+    assert 0.5 < heard.language_confidence <= 1
+    assert heard.engine_ms > 0
+
+
+async def test_words_have_rising_times_inside_the_audio(transcriber, fox):
+    heard = await transcriber.transcribe(ListenJob(pcm=fox, language="en-US", word_times=True))
+    words = [word for segment in heard.segments for word in segment.words]
+    times = [time for word in words for time in (word.start_ms, word.end_ms)]
+    assert len(words) == 9
+    assert times == sorted(times)
+    assert times[-1] <= len(fox) / 32 + 100
+    assert heard.language_confidence is None
+
+
+LONG = (
+    "The quick brown fox jumps over the lazy dog.",
+    "Please leave your name and number after the tone, and we will call you back as soon as we can.",
+    "Her brother bought three oranges, a loaf of bread and a bottle of milk at the corner shop.",
+    "The weather in the mountains changes very quickly, so take a warm coat and good boots with you.",
+    "Several scientists have confirmed the results of the experiment in laboratories around the world.",
+    "If you have any questions about the journey, feel free to ask me later this afternoon.",
+    "The old bridge was closed for repairs last winter and opened again in the spring.",
+)
+
+
+async def test_audio_longer_than_the_window_is_heard_to_its_end(transcriber, synthesizer):
+    pcm = b"".join([await pcm_of(synthesizer, text) + bytes(9600) for text in LONG])
+    heard = await transcriber.transcribe(ListenJob(pcm=pcm, language="en"))
+    assert len(pcm) / 32_000 > 31
+    assert word_error_rate(" ".join(LONG), heard.text) <= 0.05
+    times = [time for segment in heard.segments for time in (segment.start_ms, segment.end_ms)]
+    assert len(times) > 4
+    assert times == sorted(times)
+    assert times[-1] <= len(pcm) / 32 + 100
+
+
+NOISE = (np.random.default_rng(1).standard_normal(48_000) * 4).astype("<i2").tobytes()
+
+
+@pytest.mark.parametrize("pcm", [b"", bytes(800), bytes(64_000), NOISE], ids=["none", "short", "zeros", "noise"])
+async def test_silence_gives_empty_text_without_the_model(transcriber, pcm):
+    heard = await transcriber.transcribe(ListenJob(pcm=pcm))
+    assert heard.text == ""
+    assert heard.engine_ms == 0
+
+
+@pytest.mark.parametrize(("language", "near"), [("xx", "near: "), ("englich", "en"), ("yue", "near: ")])
+async def test_unknown_language_names_near_ones(transcriber, language, near):
+    with pytest.raises(InvalidField, match=near) as caught:
+        await transcriber.transcribe(ListenJob(pcm=bytes(64_000), language=language))
+    assert caught.value.field == "language"
+
+
+def test_language_tags_are_read_as_bcp_47():
+    known = ["en", "no", "jw", "zh", "he"]
+    tags = ["en-US", "EN_gb", "nb-NO", "jv", "zh-Hant-TW", "iw", ""]
+    assert [whisper_code(tag, known) for tag in tags] == ["en", "en", "no", "jw", "zh", "he", ""]
+
+
+async def test_half_a_sample_is_refused(transcriber):
+    with pytest.raises(InvalidField, match="odd number of bytes: 3201"):
+        await transcriber.transcribe(ListenJob(pcm=bytes(3201)))
+
+
+async def test_prompt_and_key_words_steer_spelling(transcriber, synthesizer):
+    pcm = await pcm_of(synthesizer, "I met Kathryn Smythe at the harbor.")
+    heard = await transcriber.transcribe(ListenJob(pcm=pcm, language="en", key_words=("Kathryn Smythe",)))
+    prompted = await transcriber.transcribe(ListenJob(pcm=pcm, language="en", prompt="A story of Kathryn Smythe."))
+    assert "Kathryn Smythe" in heard.text
+    assert "Kathryn Smythe" in prompted.text
+
+
+async def test_a_final_overtakes_queued_and_running_partials(transcriber, fox):
+    ended = []
+
+    async def listen(name, *, is_partial):
+        await transcriber.transcribe(ListenJob(pcm=fox, language="en", is_partial=is_partial))
+        ended.append(name)
+
+    partials = [asyncio.create_task(listen(f"partial {index}", is_partial=True)) for index in range(2)]
+    await asyncio.sleep(0)
+    await asyncio.gather(listen("final", is_partial=False), *partials)
+    assert ended[0] == "final"
+
+
+async def test_a_cancelled_job_leaves_the_engine_free(transcriber, fox):
+    doomed = asyncio.create_task(transcriber.transcribe(ListenJob(pcm=fox * 10, language="en")))
+    await asyncio.sleep(0)
+    doomed.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await doomed
+    assert word_error_rate(FOX, (await transcriber.transcribe(ListenJob(pcm=fox, language="en"))).text) == 0
+
+
+async def test_info_lists_the_languages_it_takes(transcriber):
+    info = await transcriber.info()
+    assert len(info.languages) == 99
+    assert {"en", "de", "zh", "jv"} <= set(info.languages)
+    assert info.supports_translation
+    assert info.supports_word_times
+    assert info.first_output_ms > 0
