@@ -21,18 +21,28 @@ class Act(Generic[Event]):
         self._is_emitting = False
         self.is_interrupted = False
 
-    async def send(self, event: Event, *, is_last: bool = False) -> None:
-        """Emit an event; afterwards stop here if the act was interrupted meanwhile, unless it was the last."""
+    async def send(self, event: Event, *, is_last: bool = False, note: Callable[[], None] | None = None) -> None:
+        """Emit an event; afterwards stop here if the act was interrupted meanwhile, unless it was the last.
+
+        Args:
+            event: What to emit.
+            is_last: Nothing follows, so there is nothing to stop.
+            note: Called once the event has left, also when the act stops here, so that the books stay true.
+        """
         self._is_emitting = True
         try:
             await self._emit(event)
         finally:
             self._is_emitting = False
+        if note is not None:
+            note()
         if self.is_interrupted and not is_last:
             raise asyncio.CancelledError
 
     def interrupt(self) -> None:
-        """Stop the work as soon as no write is under way."""
+        """Stop the work as soon as no write is under way. Asking twice does not disturb the stopping."""
+        if self.is_interrupted:
+            return
         self.is_interrupted = True
         if self._task is not None and not self._is_emitting:
             self._task.cancel()

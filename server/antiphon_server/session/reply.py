@@ -132,9 +132,13 @@ class Reply:
             await act.send(ReplyAudioBegan(self.id, self._settings.format.sample_rate_hz))
         async with aclosing(self.utterance.speak(self._delivered(segment), self._synthesizer)) as outs:
             async for out in outs:
-                await act.send(out)
                 if isinstance(out, AudioOut):
-                    self.utterance.wrote(out)
+                    await self._send_audio(self.utterance, out, act)
+                else:
+                    await act.send(out)
+
+    async def _send_audio(self, utterance: Utterance, out: AudioOut, act: Act[TurnEvent]) -> None:
+        await act.send(out, note=lambda: utterance.wrote(out))
 
     def _delivered(self, segment: Segment) -> Segment:
         """Apply the reply's delivery to a segment."""
@@ -151,8 +155,7 @@ class Reply:
         audio_ms, times = 0, Times(total_ms=(time.monotonic() - self._ended_turn_at) * 1000)
         if self.utterance is not None:
             if last := self.utterance.finish():
-                await act.send(last)
-                self.utterance.wrote(last)
+                await self._send_audio(self.utterance, last, act)
             ended = self.utterance.ended()
             audio_ms, times = ended.audio_ms, ended.times
             await act.send(ReplyAudioEnded(self.id, ended.num_samples, ended.stall))

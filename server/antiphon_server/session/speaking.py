@@ -110,15 +110,17 @@ class SpeechSession:
         doomed = [s for s in self._all_scripts() if utterance_id in ("", s.id) and not s.is_cancelled]
         if not doomed:
             await self._emit(STALE_CANCEL)
+        waiting = [script for script in doomed if script is not self._script]
         for script in doomed:
             script.is_cancelled = script.is_closed = True
-            if script is self._script and self._act is not None:
-                self._cancel_asked_at = asked_at
-                self._act.interrupt()
-            else:
-                self._scripts.remove(script)
-                await self._emit(unspoken(script.id))
+        for script in waiting:
+            self._scripts.remove(script)
+        if len(waiting) < len(doomed) and self._act is not None:
+            self._cancel_asked_at = asked_at
+            self._act.interrupt()
         self._changed.set()
+        for script in waiting:
+            await self._emit(unspoken(script.id))
 
     async def report_playback(self, utterance_id: str, samples_played: int) -> None:
         """Take the caller's word for what was heard.
@@ -190,8 +192,7 @@ class SpeechSession:
             self.is_speaking = False
 
     async def _send_audio(self, utterance: Utterance, out: AudioOut, act: Act[SpeechEvent]) -> None:
-        await act.send(out)
-        utterance.wrote(out)
+        await act.send(out, note=lambda: utterance.wrote(out))
 
     async def _next_script(self) -> Script | None:
         while True:

@@ -1,0 +1,48 @@
+from antiphon_server.engine.protocol import HeardSegment, HeardWord, Transcript
+from antiphon_server.session.events import Times
+from antiphon_server.session.hearing import UtteranceHearing
+
+
+def transcript(text: str, *, language: str = "en") -> Transcript:
+    segment = HeardSegment(text, 0, 500, words=(HeardWord(text, 10, 490),))
+    return Transcript((segment,), language, 0.9, engine_ms=3.0)
+
+
+def test_times_move_to_the_stream():
+    hearing = UtteranceHearing(2, 1000.0)
+    hearing.settle(transcript("hello"), 1000.0)
+    final = hearing.final(1600.0, Times())
+    assert (final.segments[0].start_ms, final.segments[0].end_ms) == (1000, 1500)
+    assert (final.segments[0].words[0].start_ms, final.segments[0].words[0].end_ms) == (1010, 1490)
+    assert (final.utterance_index, final.start_ms, final.end_ms) == (2, 1000, 1600)
+
+
+def test_settled_pieces_join_and_their_times_add_up():
+    hearing = UtteranceHearing(0, 0.0)
+    hearing.settle(transcript("one"), 0.0)
+    hearing.settle(transcript("two", language="de"), 500.0)
+    final = hearing.final(1000.0, Times())
+    assert (final.text, final.language, final.language_confidence) == ("one two", "en", 0.9)
+    assert hearing.engine_ms == 6.0
+
+
+def test_an_utterance_without_speech_is_empty_and_says_so():
+    final = UtteranceHearing(0, 0.0).final(100.0, Times())
+    assert (final.text, final.language, final.has_speech, final.segments) == ("", "", False, ())
+
+
+def test_a_partial_says_what_is_settled_and_what_agrees_with_the_one_before():
+    hearing = UtteranceHearing(0, 0.0)
+    hearing.settle(transcript("Settled."), 0.0)
+    first = hearing.partial("and then", 700.0)
+    assert (first.text, first.num_settled_characters) == ("Settled. and then", 8)
+    second = hearing.partial("and thus", 1400.0)
+    assert second.stability == len("Settled. and th") / len("Settled. and thus")
+    assert second.up_to_ms == 1400
+
+
+def test_a_partial_that_says_nothing_new_is_not_sent():
+    hearing = UtteranceHearing(0, 0.0)
+    assert hearing.partial("  ", 100.0) is None
+    assert hearing.partial("same", 100.0) is not None
+    assert hearing.partial(" same ", 200.0) is None
