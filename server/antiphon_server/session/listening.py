@@ -121,8 +121,13 @@ class ListeningSession:
         self._stretch = Stretch(self._stretch.end_ms)
 
     async def close(self) -> None:
-        """Stop all work and free the voice model's state."""
-        await self._take_guess(None)
+        """Stop all work and free the voice model's state. A partial that failed meanwhile is of no interest any more."""
+        guess, self._guess = self._guess, None
+        if guess is not None:
+            guess.task.cancel()
+            await asyncio.wait([guess.task])
+            if not guess.task.cancelled():
+                guess.task.exception()
         if self._voice is not None:
             voice, self._voice = self._voice, None
             await voice.close()
@@ -142,6 +147,7 @@ class ListeningSession:
             self._start_partial()
         else:
             self._stretch.drop_silence(self._settings.prefix_padding_ms + int(2 * WINDOW_MS))
+            self._gate.forget()
 
     async def _decide(self, probabilities: list[float]) -> None:
         changes = self._gate.take(probabilities)

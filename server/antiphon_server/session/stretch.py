@@ -31,7 +31,9 @@ class Stretch:
         return len(self.pcm) / _BYTES_PER_MS
 
     def hear(self, start_ms: float, end_ms: float) -> None:
-        """Note that there is voice between two moments of the stream."""
+        """Note that there is voice between two moments of the stream; what lies before the samples is not ours."""
+        if end_ms <= self.start_ms:
+            return
         if self.voice_start_ms is None:
             self.voice_start_ms = max(start_ms, self.start_ms)
         self.voice_end_ms = max(self.voice_end_ms, end_ms)

@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ def test_the_same_text_gives_the_same_segments_however_it_came(places):
     whole.write(TEXT)
     whole.close()
     edges = [0, *sorted(places), len(TEXT)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         cut.write(TEXT[start:end])
     cut.close()
     assert cut.drain() == whole.drain()

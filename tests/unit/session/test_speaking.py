@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 import zlib
 
 import pytest
@@ -28,7 +29,7 @@ async def said(text: str, **changes: object) -> Events:
 @settings(max_examples=25)
 def test_text_in_any_cut_gives_the_same_audio_and_the_same_books(places):
     edges = [0, *sorted(places), len(TEXT)]
-    parts = [TEXT[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    parts = [TEXT[start:end] for start, end in itertools.pairwise(edges)]
     whole, cut = asyncio.run(spoken([TEXT])), asyncio.run(spoken(parts))
     assert audio(cut) == audio(whole)
     (one,), (other,) = whole.of(UtteranceEnded), cut.of(UtteranceEnded)
@@ -160,8 +161,6 @@ async def test_text_that_waits_for_a_flush_is_bounded(changes):
     events = Events()
     session = SpeechSession(EchoSynthesizer(), speech_settings(**changes), events.emit, max_pending_characters=100)
     with pytest.raises(TextTooLong) as caught:
-        for _ in range(100):
-            await session.add_text("Some words more. ")
-        await session.flush()
+        await session.add_text("Some words more. " * 100)
     assert "100 characters" in caught.value.message
     assert caught.value.field == "text"
