@@ -9,12 +9,13 @@ from antiphon_server.engine.protocol import ChatJob, ChatMessage, ChatModel, Syn
 from antiphon_server.errors import SpeechError, StreamOrder, TextEmpty
 from antiphon_server.session.act import Act
 from antiphon_server.session.events import Notice, ReplyEnded, Times, TurnBroken, TurnEvent, TurnOver
-from antiphon_server.session.listening import ListeningSession
+from antiphon_server.session.listening import EndedUtterance, ListeningSession
 from antiphon_server.session.reply import Reply
 from antiphon_server.session.settings import SpeechSettings
 from antiphon_server.session.speaking import unspoken
 
 Emit = Callable[[TurnEvent], Awaitable[None]]
+_NO_REPLY = Notice("STALE_CONTROL", "cancel", "no reply is running, or it just ended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,12 @@ class ConversationSession:
         self._listening.clear()
 
     async def end_turn(self) -> None:
-        """The person has finished speaking: write the turn down and reply."""
-        await self._start(self._spoken_turn)
+        """The person has finished speaking: write the turn down and reply. What is said from now on is the next turn."""
+        if not self.is_replying:
+            ended = self._listening.end_utterance()
+            await self._start(lambda act, reply: self._spoken_turn(ended, act, reply))
+        else:
+            await self._refuse_turn()
 
     async def text_turn(self, text: str) -> None:
         """The person typed: reply."""
@@ -96,15 +101,15 @@ class ConversationSession:
 
     async def cancel(self) -> None:
         """Stop the running reply; answered by its receipt, or a warning if there is none."""
-        if self._act is None or not self.is_replying:
-            await self._emit(Notice("STALE_CONTROL", "cancel", "no reply is running"))
+        if self._act is None or not self.is_replying or self._act.is_interrupted:
+            await self._emit(_NO_REPLY)
             return
         self._cancel_asked_at = time.monotonic()
         self._act.interrupt()
 
     async def report_playback(self, utterance_id: str, samples_played: int) -> None:
         """Take the caller's word for what was heard of the running reply."""
-        utterance = self._reply.utterance if self._reply is not None else None
+        utterance = self._reply.utterance if self._reply is not None and self.is_replying else None
         if utterance is not None and utterance.id == utterance_id:
             utterance.playback.report(samples_played)
         else:
@@ -135,7 +140,7 @@ class ConversationSession:
 
     async def _start(self, turn: Callable[[Act[TurnEvent], Reply], Awaitable[None]]) -> None:
         if self.is_replying:
-            await self._fail(StreamOrder("a reply is running; cancel it or wait for reply_done"), "")
+            await self._refuse_turn()
             return
         self._num_turns += 1
         synthesizer = None if self.settings.is_text_only else self._synthesizer
@@ -158,16 +163,17 @@ class ConversationSession:
             return
         if not is_complete:
             await self._cut(reply)
+        elif act.is_interrupted:
+            await self._emit(_NO_REPLY)
 
-    async def _spoken_turn(self, act: Act[TurnEvent], reply: Reply) -> None:
-        ended_at = time.monotonic()
-        final = await self._listening.flush()
-        reply.transcript_ms = (time.monotonic() - ended_at) * 1000
+    async def _spoken_turn(self, ended: EndedUtterance, act: Act[TurnEvent], reply: Reply) -> None:
+        final = await self._listening.write_down(ended)
+        reply.transcript_ms = (time.monotonic() - ended.asked_at) * 1000
         if not final.has_speech:
             await act.send(_nothing_said(reply), is_last=True)
             return
         self._history.append(ChatMessage("user", final.text))
-        await self._answer(act, reply, "", ended_at)
+        await self._answer(act, reply, "", ended.asked_at)
 
     async def _typed_turn(self, text: str, act: Act[TurnEvent], reply: Reply) -> None:
         self._history.append(ChatMessage("user", text))
@@ -192,6 +198,9 @@ class ConversationSession:
         if receipt.text_spoken:
             self._history.append(ChatMessage("assistant", receipt.text_spoken))
         await self._emit(receipt)
+
+    async def _refuse_turn(self) -> None:
+        await self._fail(StreamOrder("a reply is running; cancel it or wait for reply_done"), "")
 
     async def _fail(self, error: SpeechError, utterance_id: str) -> None:
         await self._emit(TurnBroken(error.reason, error.message, error.field, utterance_id))

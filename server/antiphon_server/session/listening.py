@@ -49,6 +49,16 @@ class Guess:
     voice_end_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class EndedUtterance:
+    """An utterance whose audio is complete and that is not written down yet."""
+
+    stretch: Stretch
+    hearing: UtteranceHearing
+    asked_at: float
+    """Monotonic seconds at which its end was asked for."""
+
+
 class ListeningSession:
     """Turns audio into transcripts. One task feeds it; finals and partials are emitted from that task's calls."""
 
@@ -93,12 +103,24 @@ class ListeningSession:
 
     async def flush(self) -> FinalHeard:
         """End the utterance here; emit and return its final. Audio taken meanwhile belongs to the next one."""
-        asked_at = time.monotonic()
-        stretch, hearing = self._stretch, self._hearing
-        self._stretch = Stretch(stretch.end_ms)
-        self._hearing = UtteranceHearing(hearing.index + 1, stretch.end_ms)
+        return await self.write_down(self.end_utterance())
+
+    def end_utterance(self) -> EndedUtterance:
+        """End the utterance here without writing it down yet; what is taken from now on belongs to the next one."""
+        ended = EndedUtterance(self._stretch, self._hearing, time.monotonic())
+        self._stretch = Stretch(ended.stretch.end_ms)
+        self._hearing = UtteranceHearing(ended.hearing.index + 1, ended.stretch.end_ms)
+        return ended
+
+    async def write_down(self, ended: EndedUtterance) -> FinalHeard:
+        """Emit and return the final of an ended utterance.
+
+        Raises:
+            SpeechError: Whatever an engine reports.
+        """
+        stretch, hearing = ended.stretch, ended.hearing
         await self._settle(stretch, hearing)
-        final = hearing.final(stretch.end_ms, self._times(asked_at, hearing))
+        final = hearing.final(stretch.end_ms, self._times(ended.asked_at, hearing))
         await self._emit(final)
         return final
 
@@ -121,7 +143,7 @@ class ListeningSession:
         self._stretch = Stretch(self._stretch.end_ms)
 
     async def close(self) -> None:
-        """Stop all work and free the voice model's state. A partial that failed meanwhile is of no interest any more."""
+        """Stop all work and free the voice model's state. A partial that failed meanwhile is dropped."""
         guess, self._guess = self._guess, None
         if guess is not None:
             guess.task.cancel()

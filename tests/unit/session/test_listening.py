@@ -240,7 +240,7 @@ async def test_a_failed_partial_still_frees_the_voice_model():
     voices, events = WatchedVoice(), Events()
     transcriber = CountingTranscriber(fail=lambda job: job.is_partial)
     found = ListeningSession(transcriber, voices, listen_settings(partial_interval_ms=1), events.emit)
-    await feed(found, voice(400))
+    await found.take(voice(400))
     for _ in range(3):
         await asyncio.sleep(0)
     await found.close()
