@@ -5,7 +5,7 @@ A partial waits for finals, and a running partial gives way to a final at the ne
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -31,9 +31,11 @@ from antiphon_server.errors import EngineFailed, InvalidField, ModelNotInstalled
 MIN_SAMPLES = LISTENING_RATE_HZ * 40 // 1000
 SILENT_PEAK = 2.0**-10
 """Quieter than this (-60 dBFS) throughout is silence, whatever Whisper would make of it."""
+_WINDOW_FRAMES = 3_000
 WINDOW_SAMPLES = LISTENING_RATE_HZ * 30
 FINAL_RANK = 0
 PARTIAL_RANK = 1
+Features = npt.NDArray[np.float32]
 FALLBACK_TEMPERATURES = (0.0, 0.4)
 """Greedy first; once more with chance where greedy repeats itself or is unsure."""
 
@@ -56,12 +58,14 @@ class WhisperModel(Protocol):
 
     hf_tokenizer: Any
     supported_languages: list[str]
+    feature_extractor: Any
+    model: Any
 
     def transcribe(self, audio: npt.NDArray[np.float32], **options: object) -> tuple[Iterable[Any], Any]:
         """Return lazy segments and what is known of the audio."""
         ...
 
-    def encode(self, features: object) -> Any:  # noqa: ANN401 - the runtime's own tensor
+    def encode(self, features: npt.NDArray[np.float32]) -> Any:  # noqa: ANN401 - the runtime's own tensor
         """Run the encoder."""
         ...
 
@@ -122,24 +126,33 @@ class WhisperTranscriber:
     ) -> Transcript:
         begin = time.perf_counter()
 
-        def encode_between_checks(features: object) -> object:
-            interruption.check()
-            encoded = self._encode(features)
-            interruption.check()
-            return encoded
-
-        self._model.encode = encode_between_checks  # type: ignore[method-assign]
+        window = _OneWindow(self._encode, interruption)
+        self._model.encode = window.encode  # type: ignore[method-assign]
+        confidence = None
         try:
-            found, about = self._model.transcribe(samples, **self._model_options(job, language, len(samples)))
+            if not language:
+                language, confidence = self._detect(samples, window)
+            found, _ = self._model.transcribe(samples, **self._model_options(job, language, len(samples)))
             segments = []
             for segment in found:
                 interruption.check()
                 segments.append(_heard(segment))
         except (RuntimeError, ValueError, MemoryError) as error:
             raise EngineFailed(f"the transcription model failed ({type(error).__name__})") from error
-        confidence = None if language else float(about.language_probability)
         engine_ms = (time.perf_counter() - begin) * 1000
-        return Transcript(tuple(segments), iso_code(about.language), confidence, engine_ms)
+        return Transcript(tuple(segments), iso_code(language), confidence, engine_ms)
+
+    def _detect(self, samples: npt.NDArray[np.float32], window: "_OneWindow") -> tuple[str, float]:
+        """Detect the language from the very window that will be written down, so that it is encoded once.
+
+        The library's own detection takes one frame more, and so encodes twice: half of a short clip's time.
+        """
+        features = self._model.feature_extractor(samples)
+        frames = min(features.shape[-1] - 1, _WINDOW_FRAMES)
+        first = np.zeros((features.shape[0], _WINDOW_FRAMES), features.dtype)
+        first[:, :frames] = features[:, :frames]
+        token, probability = self._model.model.detect_language(window.encode(first))[0][0]
+        return token.removeprefix("<|").removesuffix("|>"), float(probability)
 
     def _model_options(self, job: ListenJob, language: str, num_samples: int) -> dict[str, object]:
         is_single_try = job.is_partial or job.temperature > 0
@@ -158,6 +171,25 @@ class WhisperTranscriber:
             "log_prob_threshold": -1.0,
             "compression_ratio_threshold": 2.4,
         }
+
+
+class _OneWindow:
+    """Encodes each window once, though it is asked for twice: to detect the language, and to write it down."""
+
+    def __init__(self, encode: Callable[[Features], object], interruption: Interruption) -> None:
+        self._encode = encode
+        self._interruption = interruption
+        self._features: Features | None = None
+        self._encoded: object = None
+
+    def encode(self, features: Features) -> object:
+        """Encode a window, or give what it was encoded to just before; stops here when interrupted."""
+        self._interruption.check()
+        if self._features is None or not np.array_equal(features, self._features):
+            self._encoded = self._encode(features)
+            self._features = features.copy()
+        self._interruption.check()
+        return self._encoded
 
 
 def _heard(segment: Any) -> HeardSegment:  # noqa: ANN401 - the library has no types
