@@ -17,8 +17,8 @@ HEAD = """<!-- Written by scripts/lib/settings_page.py from the settings' own do
 
 `antiphon-server --config FILE` reads TOML. Flags win over the environment (`ANTIPHON_LISTEN`,
 `ANTIPHON_LIMITS_MAX_AUDIO_MS`, `ANTIPHON_CHAT_OPTIONS_API_KEY`), that over the file, that over the defaults.
-`--print-config` shows what is in effect and where each value came from. An unknown key or a value out of range stops the
-start with one sentence.
+`--print-config` shows what is in effect and where each value came from. An unknown key or a value out of range stops
+the start with one sentence.
 
 ```toml
 listen = "127.0.0.1:50051"
@@ -43,8 +43,9 @@ delivery = "emotion=contentment"
 receptionist = "heart-calm"
 ```
 
-Engines by name: `hibari` (tts), `whisper` (stt), `silero` (vad), `smollm` and `openai` (chat); or `package.module:function`
-of your own, with its folder in `engine_path`. Their options are checked by the engine itself: an unknown one stops the start.
+Engines by name: `hibari` (tts), `whisper` (stt), `silero` (vad), `smollm` and `openai` (chat); or
+`package.module:function` of your own, with its folder in `engine_path`. Their options are checked by the engine itself:
+an unknown one stops the start.
 """
 
 

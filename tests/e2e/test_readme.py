@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
+
 from support.servers import Compat, Server
 
 ROOT = Path(__file__).parents[2]

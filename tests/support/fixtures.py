@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from support.servers import Compat, Server, scripted_config, start_compat, start_server
 
 
