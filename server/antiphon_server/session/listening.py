@@ -107,10 +107,7 @@ class ListeningSession:
 
     def end_utterance(self) -> EndedUtterance:
         """End the utterance here without writing it down yet; what is taken from now on belongs to the next one."""
-        ended = EndedUtterance(self._stretch, self._hearing, time.monotonic())
-        self._stretch = Stretch(ended.stretch.end_ms)
-        self._hearing = UtteranceHearing(ended.hearing.index + 1, ended.stretch.end_ms)
-        return ended
+        return self._end_at(self._stretch.end_ms)
 
     async def write_down(self, ended: EndedUtterance) -> FinalHeard:
         """Emit and return the final of an ended utterance.
@@ -183,14 +180,20 @@ class ListeningSession:
             else:
                 self._stretch.hear(change.at_ms, change.at_ms)
                 await self._emit(VoiceStopped(change.at_ms))
-                await self._pause()
+                await self._pause(change.at_ms + self._settings.silence_ms)
 
-    async def _pause(self) -> None:
-        """Someone stopped speaking: an utterance ends, or a long piece may be cut."""
+    async def _pause(self, decided_at_ms: float) -> None:
+        """Someone stopped speaking: an utterance ends, or a long piece may be cut; audio after that is kept."""
+        at_ms = min(decided_at_ms, self._stretch.end_ms)
         if self._settings.is_automatic:
-            await self.flush()
-        elif self._stretch.length_ms >= _GOOD_PIECE_MS:
-            await self._commit(self._stretch.end_ms)
+            await self.write_down(self._end_at(at_ms))
+        elif at_ms - self._stretch.start_ms >= _GOOD_PIECE_MS:
+            await self._commit(at_ms)
+
+    def _end_at(self, at_ms: float) -> EndedUtterance:
+        ended = EndedUtterance(self._stretch.split(at_ms), self._hearing, time.monotonic())
+        self._hearing = UtteranceHearing(ended.hearing.index + 1, ended.stretch.end_ms)
+        return ended
 
     async def _cut_if_long(self) -> None:
         if self._stretch.length_ms >= _MAX_PIECE_MS:
