@@ -55,7 +55,7 @@ class Events(list[Any]):
     def of(self, *kinds: type) -> list[Any]:
         return [event for event in self if isinstance(event, kinds)]
 
-    async def until(self, kind: type, number: int = 1) -> Any:  # noqa: ANN401 - the event asked for
+    async def until(self, kind: type, number: int = 1) -> Any:
         """Wait for the numberth event of a kind."""
         async with asyncio.timeout(3):
             while len(self.of(kind)) < number:

@@ -12,7 +12,13 @@ from antiphon_server.config.settings import Config
 from antiphon_server.engine.admission import Admission
 from antiphon_server.engine.roster import Roster
 from antiphon_server.errors import TextTooLong
-from antiphon_server.rpc.conversation_config import TalkPlan, find_scenario, plan_talk
+from antiphon_server.rpc.conversation_config import (
+    TalkPlan,
+    check_features,
+    check_instructions,
+    find_scenario,
+    plan_talk,
+)
 from antiphon_server.rpc.requestid import REQUEST_ID
 from antiphon_server.rpc.responses import warning
 from antiphon_server.rpc.stream import BidiStream, run_call
@@ -139,6 +145,7 @@ class TalkCall:
                 _check_turn(value.text)
                 await session.text_turn(value.text)
             case "create_response":
+                check_instructions(value.instructions, "create_response.instructions")
                 await session.create_response(value.instructions)
             case "cancel":
                 await session.cancel()
@@ -151,6 +158,8 @@ class TalkCall:
 
     def _update(self, message: pb.ConversationUpdate) -> None:
         settings = self._session.settings
+        check_features(message, "update")
+        check_instructions(message.instructions, "update.instructions")
         if message.HasField("scenario_id"):
             scenario = find_scenario(message.scenario_id, self._config, "update.scenario_id")
             settings = dataclasses.replace(settings, instructions=scenario.instructions, delivery=scenario.delivery)

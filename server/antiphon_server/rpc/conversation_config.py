@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from antiphon.speech.v1 import conversation_service_pb2 as pb
 from antiphon.speech.v1 import synthesis_service_pb2 as synthesis_pb
+from antiphon_server.audio.format import Encoding
 from antiphon_server.config.settings import Config
 from antiphon_server.config.tables import Scenario
 from antiphon_server.engine.protocol import ChatMessage, EngineInfo
 from antiphon_server.engine.roster import Roster
-from antiphon_server.errors import InvalidField, NotFound, UnsupportedFeature
+from antiphon_server.errors import InvalidField, NotFound, UnsupportedFeature, UnsupportedFormat
 from antiphon_server.rpc.checks import at_most, known_enum, optional_in_range
 from antiphon_server.rpc.listen_config import ListenPlan, plan_listening
 from antiphon_server.rpc.synthesis_config import SpeechPlan, plan_speech
@@ -38,13 +39,14 @@ def plan_talk(message: pb.ConversationConfig, roster: Roster, config: Config, pa
     Raises:
         SpeechError: For the first field that cannot be used.
     """
-    _check_features(message, path)
+    check_features(message, path)
     _check_chat(message, path)
     scenario_id = message.scenario_id or config.default_scenario
     scenario = find_scenario(scenario_id, config, f"{path}.scenario_id")
     chat = roster.resolve_model(message.chat_model, "chat", field=f"{path}.chat_model")
     speech = plan_speech(spoken_config(message), roster, f"{path}.synthesis")
     listening = plan_listening(message.transcription, roster, config.limits, path=f"{path}.transcription")
+    _check_live(listening, f"{path}.transcription.format.encoding")
     history = read_history(message, config, f"{path}.history")
     settings = _settings(message, scenario, speech)
     effective = _effective(message, scenario_id, speech, listening, chat)
@@ -96,19 +98,35 @@ def _message(item: pb.ConversationItem, path: str) -> ChatMessage:
     if role is None:
         known = ", ".join(pb.ItemRole.Name(number) for number in _ROLES)
         raise InvalidField(f"{path}.role must be one of {known}, not {item.role}", field=f"{path}.role")
+    at_most(f"{path}.text", item.text, _MAX_TEXT, "characters")
     if not item.text.strip():
         raise InvalidField(f"{path}.text must not be blank", field=f"{path}.text")
     return ChatMessage(role, item.text)
 
 
-def _check_features(message: pb.ConversationConfig, path: str) -> None:
+def check_instructions(text: str, field: str) -> None:
+    """Refuse directions that are too long.
+
+    Raises:
+        InvalidField: If they are.
+    """
+    at_most(field, text, _MAX_TEXT, "characters")
+
+
+def check_features(message: pb.ConversationConfig | pb.ConversationUpdate, path: str) -> None:
+    """Refuse what this server does not offer, in a config or an update.
+
+    Raises:
+        InvalidField: If an enum number is unknown.
+        UnsupportedFeature: If a feature is not offered.
+    """
     known_enum(f"{path}.barge_in", message.barge_in, pb.BargeInPolicy)
     known_enum(f"{path}.turn_detection.mode", message.turn_detection.mode, pb.TurnMode)
     offered = {
         "turn_detection.mode": message.turn_detection.mode in (pb.TURN_MODE_UNSPECIFIED, pb.TURN_MODE_MANUAL),
         "barge_in": message.barge_in in (pb.BARGE_IN_POLICY_UNSPECIFIED, pb.BARGE_IN_POLICY_NONE),
         "tools": not message.tools,
-        "resume_token": not message.resume_token,
+        "resume_token": isinstance(message, pb.ConversationUpdate) or not message.resume_token,
     }
     for name, is_offered in offered.items():
         if not is_offered:
@@ -116,6 +134,15 @@ def _check_features(message: pb.ConversationConfig, path: str) -> None:
                 f"{path}.{name} is not offered by this server: turns are ended by end_turn, stopped by cancel",
                 field=f"{path}.{name}",
             )
+
+
+def _check_live(listening: ListenPlan, field: str) -> None:
+    if listening.settings.format.encoding is Encoding.CONTAINER:
+        raise UnsupportedFormat(
+            f"{field} of a conversation must be PCM_S16LE, WAV, MULAW or ALAW, which can be heard as they arrive, "
+            f"not CONTAINER",
+            field=field,
+        )
 
 
 def _check_chat(message: pb.ConversationConfig, path: str) -> None:
@@ -126,7 +153,7 @@ def _check_chat(message: pb.ConversationConfig, path: str) -> None:
     if sampling.HasField("top_p") and not 0.0 < sampling.top_p <= 1.0:
         field = f"{path}.chat_sampling.top_p"
         raise InvalidField(f"{field} must be above 0 and at most 1, not {sampling.top_p:g}", field=field)
-    at_most(f"{path}.instructions", message.instructions, _MAX_TEXT, "characters")
+    check_instructions(message.instructions, f"{path}.instructions")
 
 
 def _settings(message: pb.ConversationConfig, scenario: Scenario, speech: SpeechPlan) -> TalkSettings:

@@ -5,9 +5,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from google.protobuf.message import DecodeError
 from grpc import aio
 
-from antiphon_server.errors import ConfigFirst, DeadlineExceeded, StreamOrder
+from antiphon_server.errors import ConfigFirst, DeadlineExceeded, InvalidField, StreamOrder
 from antiphon_server.rpc.requestid import REQUEST_ID
 
 
@@ -40,7 +41,7 @@ class BidiStream:
         limit_ms = self._config_timeout_ms
         try:
             async with asyncio.timeout(limit_ms / 1000):
-                message = await self._context.read()
+                message = await self._receive()
         except TimeoutError:
             raise ConfigFirst(
                 f"the first message must be config; none came within {limit_ms} ms", field="config"
@@ -58,7 +59,7 @@ class BidiStream:
         Raises:
             StreamOrder: If it is empty, or a second config.
         """
-        message = await self._context.read()
+        message = await self._receive()
         self._active_at = time.monotonic()
         if message is aio.EOF:
             return None
@@ -68,6 +69,14 @@ class BidiStream:
         if kind == "config":
             raise StreamOrder("config must be sent once, as the first message; use update to change it", field="config")
         return kind, getattr(message, kind)
+
+    async def _receive(self) -> Any:  # noqa: ANN401 - a message of the contract, or EOF
+        try:
+            return await self._context.read()
+        except DecodeError:
+            raise InvalidField(
+                "the message cannot be decoded: it is no message of the contract", field=self._arm
+            ) from None
 
     async def write(self, message: Any) -> None:  # noqa: ANN401 - a message of the contract
         """Write a response; returns when flow control has taken it."""

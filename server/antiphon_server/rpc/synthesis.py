@@ -55,9 +55,7 @@ class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
             write = _OnceWriter(context).write
             await write(pb.SynthesizeOnceResponse(started=self._started(plan)))
             session = self._session(plan, _writer(write, pb.SynthesizeOnceResponse, self._admission))
-            await session.add_text(request.text)
-            await session.finish()
-            await session.run()
+            await run_call(session.run(), _say(request.text, session))
 
     async def ExplainSynthesis(self, request: pb.ExplainSynthesisRequest, context: Any) -> pb.ExplainSynthesisResponse:  # noqa: ANN401
         """Say what would be spoken."""
@@ -132,6 +130,11 @@ class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
             speed=message.speed if message.HasField("speed") else None,
             pitch_semitones=message.pitch_semitones if message.HasField("pitch_semitones") else None,
         )
+
+
+async def _say(text: str, session: SpeechSession) -> None:
+    await session.add_text(text)
+    await session.finish()
 
 
 class _OnceWriter:

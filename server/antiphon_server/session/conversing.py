@@ -81,7 +81,7 @@ class ConversationSession:
         self._listening.clear()
 
     async def end_turn(self) -> None:
-        """The person has finished speaking: write the turn down and reply. What is said from now on is the next turn."""
+        """The person has finished speaking: write the turn down and reply. What follows is of the next turn."""
         if not self.is_replying:
             ended = self._listening.end_utterance()
             await self._start(lambda act, reply: self._spoken_turn(ended, act, reply))
