@@ -17,6 +17,7 @@ from antiphon_server.config.settings import Config, EngineSettings, Limits, Rang
 from antiphon_server.config.tables import Scenario
 
 _MAX_PORT = 65_535
+_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SECRET_KEYS = ("api_key", "token", "secret", "password")
 
 
@@ -50,6 +51,8 @@ def load_config(
     check_address("listen", config.listen)
     if config.metrics_listen:
         check_address("metrics_listen", config.metrics_listen)
+    _check_choice("log_level", config.log_level, _LOG_LEVELS)
+    _check_choice("default_scenario", config.default_scenario, config.scenarios)
     return LoadedConfig(config, sources)
 
 
@@ -151,9 +154,11 @@ def _value(path: str, value: Any, hint: Any, default: Any) -> Any:  # noqa: ANN4
         }
     if isinstance(default, Mapping):
         _check_kind(path, value, dict)
+        if path.endswith("_aliases"):
+            _check_texts(path, value)
         return {**default, **value}
     if isinstance(default, tuple):
-        return tuple(value.split(os.pathsep)) if isinstance(value, str) else tuple(value)
+        return _texts(path, value)
     return _number(path, _scalar(path, value, type(default)), hint)
 
 
@@ -169,6 +174,18 @@ def _table(path: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - values of
     return dict(value)
 
 
+def _texts(path: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401 - values of a file
+    texts = value.split(os.pathsep) if isinstance(value, str) else value
+    _check_kind(path, texts, list)
+    _check_texts(path, dict(enumerate(texts)))
+    return tuple(texts)
+
+
+def _check_texts(path: str, values: Mapping[Any, Any]) -> None:
+    for key, value in values.items():
+        _check_kind(f"{path}.{key}", value, str)
+
+
 def _check_kind(path: str, value: Any, kind: type) -> None:  # noqa: ANN401 - values of a file
     if not isinstance(value, kind):
         raise ConfigError(f"{path} must be a {'table' if kind is dict else kind.__name__}, not {type(value).__name__}")
@@ -177,6 +194,8 @@ def _check_kind(path: str, value: Any, kind: type) -> None:  # noqa: ANN401 - va
 def _scalar(path: str, value: Any, kind: type) -> Any:  # noqa: ANN401 - values of a file
     if kind is bool and isinstance(value, str) and value.lower() in ("true", "false", "1", "0"):
         return value.lower() in ("true", "1")
+    if kind is int and isinstance(value, float) and not value.is_integer():
+        raise ConfigError(f"{path} must be a whole number, not {value:g}")
     if kind in (int, float) and not isinstance(value, bool) and isinstance(value, int | float | str):
         try:
             return kind(value)
@@ -191,6 +210,11 @@ def _number(path: str, value: Any, hint: Any) -> Any:  # noqa: ANN401 - values o
         if isinstance(bounds, Range) and not bounds.low <= value <= bounds.high:
             raise ConfigError(f"{path} must be {bounds.low:g} to {bounds.high:g}, not {value:g}")
     return value
+
+
+def _check_choice(path: str, value: str, known: typing.Iterable[str]) -> None:
+    if value not in known:
+        raise ConfigError(f"{path} must be one of {', '.join(known)}, not {value!r}")
 
 
 def _nearest(key: str, known: typing.Iterable[str]) -> str:

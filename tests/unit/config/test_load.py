@@ -142,6 +142,8 @@ def test_secrets_are_hidden_and_every_value_has_its_source(file):
         ("engine_path = 5", ["engine_path"]),
         ("engine_path = [5]", ["engine_path"]),
         ("log_level = 'LOUD'", ["log_level", "LOUD", "DEBUG"]),
+        ("[limits]\nmax_audio_ms = inf", ["limits.max_audio_ms", "inf"]),
+        ("listen = 'nowhere'", ["listen", "HOST:PORT", "nowhere"]),
         ("listen = ", ["TOML"]),
     ],
 )
