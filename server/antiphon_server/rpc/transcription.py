@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 from antiphon.speech.v1 import report_pb2
@@ -51,6 +52,8 @@ class TranscriptionServicer(pb_grpc.TranscriptionServiceServicer):
         if not request.audio:
             raise BadAudio("audio must not be empty: it has 0 bytes", field="audio")
         check_audio_size(request.audio, self._limits.max_once_audio_bytes)
+        # Nobody would see a partial, and the final would wait for it: the encoder cannot be interrupted.
+        plan = replace(plan, settings=replace(plan.settings, partial_interval_ms=0))
         with self._admission.enter(context.time_remaining()):
             finals: list[FinalHeard] = []
             async with AsyncExitStack() as held:
