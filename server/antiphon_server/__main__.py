@@ -6,8 +6,8 @@ import sys
 
 import uvloop
 
-from antiphon_server.app import serve
 from antiphon_server.config.load import ConfigError, explain, load_config
+from antiphon_server.config.surroundings import settle_grpc
 from antiphon_server.telemetry.logs import start_logs
 
 _EPILOG = """\
@@ -37,6 +37,9 @@ def main(argv: list[str] | None = None) -> int:
         print(explain(loaded))  # noqa: T201 - asked for
         return 0
     start_logs(loaded.config.log_level)
+    settle_grpc()
+    from antiphon_server.app import serve  # noqa: PLC0415 - grpc reads its environment when it is imported
+
     return uvloop.run(serve(loaded.config)) if sys.platform != "win32" else asyncio.run(serve(loaded.config))
 
 
