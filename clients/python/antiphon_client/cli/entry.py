@@ -5,7 +5,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from antiphon_client.cli import converse, doctor, forward, models, say, transcribe, up
+from antiphon_client.cli import converse, doctor, models, say, transcribe, up
 from antiphon_client.cli.failure import CommandFailed
 from antiphon_client.errors import AntiphonError, ConnectionFailed
 
@@ -36,8 +36,6 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit code.
     """
-    if arguments and arguments[0] in forward.SUBCOMMANDS:
-        return forward.run(arguments)
     options = build_parser().parse_args(arguments)
     try:
         exit_code: int = asyncio.run(options.run(options))
@@ -71,5 +69,4 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (up, say, transcribe, converse, models, doctor):
         command.add_to(commands)
-    forward.add_to(commands)
     return parser
