@@ -66,7 +66,8 @@ async def serve(config: Config) -> int:
     front = Front(build_roster(config, engines), config)
     if config.metrics_listen:
         host, _, port = config.metrics_listen.rpartition(":")
-        await asyncio.to_thread(start_http_server, int(port), host)
+        metrics_server, _ = await asyncio.to_thread(start_http_server, int(port), host)
+        log("metrics_served", address=f"{host}:{metrics_server.server_port}")
     watcher = asyncio.create_task(_watch_engines(engines, front, changed))
     ticker = asyncio.create_task(_watch_loop())
     try:
