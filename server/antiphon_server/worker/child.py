@@ -91,6 +91,7 @@ def _settle(spec: EngineSpec) -> None:
     """Apply what must hold before the factories are imported."""
     os.nice(spec.nice)
     sys.path[:0] = spec.python_path
+    os.putenv("OMP_WAIT_POLICY", "passive")  # by default a waiting thread spins, on a core another engine could use
     if spec.num_threads:
         for name in _THREAD_SETTINGS:
             os.putenv(name, str(spec.num_threads))  # native libraries read it when they are loaded
