@@ -1,0 +1,131 @@
+"""What all benchmarks share: figures, the machine they were taken on, and the file they go to."""
+
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "bench" / "results"
+PACKAGES = ("grpcio", "protobuf", "uvloop", "numpy", "onnxruntime", "ctranslate2", "faster-whisper", "hibari-tts",
+            "xllamacpp", "aiohttp")  # fmt: skip
+PAUSE_S = 0.3
+"""Between timed calls: OpenMP threads of the side that just ran spin for 0.2 s and would slow the other one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured quantity."""
+
+    name: str
+    unit: str
+    median: float
+    p95: float
+    n: int
+    limit: float | None = None
+    """The largest median (or, for a p99, value) that counts as met."""
+    compared_with: str = ""
+    """Name of the figure of the same run that ``ratio`` divides by."""
+    ratio: float | None = None
+    note: str = ""
+
+    @property
+    def is_met(self) -> bool | None:
+        return None if self.limit is None else self.median <= self.limit
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Nearest rank."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, max(0, round(percent / 100 * len(ordered) + 0.5) - 1))]
+
+
+def figure(name: str, values: Sequence[float], unit: str = "ms", limit: float | None = None, note: str = "") -> Figure:
+    """Sum measurements up."""
+    return Figure(name, unit, statistics.median(values), percentile(values, 95), len(values), limit, note=note)
+
+
+def ratio_of(name: str, ours: Sequence[float], theirs: Sequence[float], *, to: str, limit: float | None) -> Figure:
+    """Compare the medians of two series taken in turns."""
+    ratio = statistics.median(ours) / statistics.median(theirs)
+    pairs = [a / b for a, b in zip(ours, theirs, strict=True)]
+    return Figure(name, "x", ratio, percentile(pairs, 95), len(ours), limit, to, ratio)
+
+
+class Bench:
+    """Collects the figures of one run and writes them down."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._figures: list[Figure] = []
+        self._began_at = datetime.now(UTC)
+        self._load_before = os.getloadavg()
+
+    def add(self, *figures: Figure) -> None:
+        for one in figures:
+            mark = "" if one.limit is None else f"  (limit {one.limit:g}: {'met' if one.is_met else 'MISSED'})"
+            print(f"{one.name:58s} {one.median:10.3f} {one.unit:6s} p95 {one.p95:10.3f}  n {one.n}{mark}", flush=True)
+            self._figures.append(one)
+
+    def save(self) -> None:
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        report = {
+            "bench": self._name,
+            "at": self._began_at.isoformat(timespec="seconds"),
+            "command": f"scripts/bench {self._name}",
+            "commit": _git("rev-parse", "--short=12", "HEAD"),
+            "has_local_changes": bool(_git("status", "--porcelain", "--untracked-files=no", "--", "server", "compat")),
+            "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "system": platform.platform()},
+            "load_average": {"before": self._load_before[0], "after": os.getloadavg()[0]},
+            "python": platform.python_version(),
+            "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+            "figures": [{**asdict(one), "is_met": one.is_met} for one in self._figures],
+        }
+        (RESULTS / f"{self._name}.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+class Stopwatch:
+    """Milliseconds since it was made."""
+
+    def __init__(self) -> None:
+        self._began_at = time.perf_counter()
+
+    @property
+    def ms(self) -> float:
+        return (time.perf_counter() - self._began_at) * 1000
+
+
+def process_tree(pid: int) -> list[int]:
+    """A process and all below it."""
+    below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in below for each in process_tree(int(child)))]
+
+
+def memory_mib(pid: int) -> dict[str, float]:
+    """Rss and Pss (shared pages counted once) of a process, MiB."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    found = {line.split(":")[0]: int(line.split()[1]) / 1024 for line in lines[1:]}
+    return {"Rss": found["Rss"], "Pss": found["Pss"]}
+
+
+def cpu_s(pid: int) -> float:
+    """User and system time of all threads of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def _cpu() -> str:
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
