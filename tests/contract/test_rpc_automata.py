@@ -15,6 +15,8 @@ from support.fronts import Refused, RunningFront, running_front, scripted_engine
 from support.scripted import SpeechScript
 from support.sessions import silence, voice
 
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")  # a text over its limit is long
+
 TEXTS = st.sampled_from(["Hello.", "Hello there. And then", " some more", " ", "", "<|prosody:pause|>", "...", "Bye. "])
 IDS = st.sampled_from(["", "u1", "u2", "r1", "nobody"])
 POSITION = st.builds(
