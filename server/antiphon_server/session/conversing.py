@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from antiphon_server.engine.protocol import ChatJob, ChatMessage, ChatModel, Synthesizer
 from antiphon_server.errors import SpeechError, StreamOrder, TextEmpty
@@ -15,6 +16,7 @@ from antiphon_server.session.settings import SpeechSettings
 from antiphon_server.session.speaking import unspoken
 
 Emit = Callable[[TurnEvent], Awaitable[None]]
+Turn = Callable[[Act[TurnEvent], Reply], Coroutine[Any, Any, None]]
 _NO_REPLY = Notice("STALE_CONTROL", "cancel", "no reply is running, or it just ended")
 
 
@@ -138,7 +140,7 @@ class ConversationSession:
             await asyncio.wait([self._running])
         await self._listening.close()
 
-    async def _start(self, turn: Callable[[Act[TurnEvent], Reply], Awaitable[None]]) -> None:
+    async def _start(self, turn: Turn) -> None:
         if self.is_replying:
             await self._refuse_turn()
             return
@@ -149,15 +151,10 @@ class ConversationSession:
         self._act, self._reply = act, reply
         self._running = asyncio.create_task(self._run(turn, act, reply))
 
-    async def _run(
-        self, turn: Callable[[Act[TurnEvent], Reply], Awaitable[None]], act: Act[TurnEvent], reply: Reply
-    ) -> None:
-        async def work() -> None:
-            await act.send(TurnOver(self._num_turns - 1, reply.id))
-            await turn(act, reply)
-
+    async def _run(self, turn: Turn, act: Act[TurnEvent], reply: Reply) -> None:
         try:
-            is_complete = await act.run(work())
+            await self._emit(TurnOver(self._num_turns - 1, reply.id))  # also of a turn cancelled before it began
+            is_complete = await act.run(turn(act, reply))
         except SpeechError as error:
             await self._fail(error, reply.id)
             return

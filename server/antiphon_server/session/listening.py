@@ -55,6 +55,8 @@ class EndedUtterance:
 
     stretch: Stretch
     hearing: UtteranceHearing
+    guess: Guess | None
+    """Its partial under way or done."""
     asked_at: float
     """Monotonic seconds at which its end was asked for."""
 
@@ -84,6 +86,7 @@ class ListeningSession:
         self._bytes_taken = 0
         self._guess: Guess | None = None
         self._guess_began_at = 0.0
+        self._guessing: set[asyncio.Task[Transcript | None]] = set()
         self.engine_ms = 0.0
 
     @property
@@ -116,7 +119,7 @@ class ListeningSession:
             SpeechError: Whatever an engine reports.
         """
         stretch, hearing = ended.stretch, ended.hearing
-        await self._settle(stretch, hearing)
+        await self._settle(stretch, hearing, ended.guess)
         final = hearing.final(stretch.end_ms, self._times(ended.asked_at, hearing))
         await self._emit(final)
         return final
@@ -141,12 +144,15 @@ class ListeningSession:
 
     async def close(self) -> None:
         """Stop all work and free the voice model's state. A partial that failed meanwhile is dropped."""
-        guess, self._guess = self._guess, None
-        if guess is not None:
-            guess.task.cancel()
-            await asyncio.wait([guess.task])
-            if not guess.task.cancelled():
-                guess.task.exception()
+        self._guess = None
+        guessing = list(self._guessing)
+        for task in guessing:
+            task.cancel()
+        if guessing:
+            await asyncio.wait(guessing)
+        for task in guessing:
+            if not task.cancelled():
+                task.exception()
         if self._voice is not None:
             voice, self._voice = self._voice, None
             await voice.close()
@@ -191,7 +197,9 @@ class ListeningSession:
             await self._commit(at_ms)
 
     def _end_at(self, at_ms: float) -> EndedUtterance:
-        ended = EndedUtterance(self._stretch.split(at_ms), self._hearing, time.monotonic())
+        guess, self._guess = self._guess, None
+        ended = EndedUtterance(self._stretch.split(at_ms), self._hearing, guess, time.monotonic())
+        self._gate.forget()
         self._hearing = UtteranceHearing(ended.hearing.index + 1, ended.stretch.end_ms)
         return ended
 
@@ -200,13 +208,14 @@ class ListeningSession:
             await self._commit(quietest_ms(self._gate.scores, self._stretch.end_ms))
 
     async def _commit(self, at_ms: float) -> None:
-        await self._settle(self._stretch.split(at_ms), self._hearing)
-
-    async def _settle(self, stretch: Stretch, hearing: UtteranceHearing) -> None:
-        """Write a stretch down for good; a partial that heard all of its voice is as good as a new run."""
+        guess, self._guess = self._guess, None
         self._gate.forget()
+        await self._settle(self._stretch.split(at_ms), self._hearing, guess)
+
+    async def _settle(self, stretch: Stretch, hearing: UtteranceHearing, guess: Guess | None) -> None:
+        """Write a stretch down for good; a partial that heard all of its voice is as good as a new run."""
         start_ms, pcm = stretch.voiced(self._settings.prefix_padding_ms)
-        transcript = await self._take_guess(stretch if pcm else None)
+        transcript = await self._outcome(guess, stretch if pcm else None)
         if transcript is None and pcm:
             transcript = await self._transcribe(pcm, is_partial=False)
         if transcript is not None:
@@ -246,6 +255,8 @@ class ListeningSession:
         if has_news and (is_due or is_pause):
             self._guess_began_at = time.monotonic()
             task = asyncio.create_task(self._make_partial())
+            self._guessing.add(task)
+            task.add_done_callback(self._guessing.discard)
             self._guess = Guess(task, stretch.start_ms, stretch.voice_end_ms)
 
     async def _make_partial(self) -> Transcript | None:
@@ -259,9 +270,8 @@ class ListeningSession:
             await asyncio.shield(asyncio.ensure_future(self._emit(partial)))  # a write is never cancelled half-way
         return transcript
 
-    async def _take_guess(self, stretch: Stretch | None) -> Transcript | None:
-        """End the partial under way; its transcript if it heard all voice of ``stretch``, else None."""
-        guess, self._guess = self._guess, None
+    async def _outcome(self, guess: Guess | None, stretch: Stretch | None) -> Transcript | None:
+        """End a partial; its transcript if it heard all voice of ``stretch``, else None."""
         if guess is None:
             return None
         is_whole = (
