@@ -78,10 +78,8 @@ def _fetch(folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         work = Path(name)
-        download = ["apt-get", "download", *RECORDING_PACKAGES]
-        done = subprocess.run(download, cwd=work, capture_output=True, text=True, check=False, timeout=100)
-        if done.returncode:
-            pytest.skip(f"apt-get cannot download the recordings: {done.stderr.strip()[-200:]}")
+        if (failure := _download(work, [])) and (failure := _download(work, _own_lists(work))):
+            pytest.skip(f"apt-get cannot download the recordings: {failure}")
         for package in work.glob("*.deb"):
             subprocess.run(["dpkg-deb", "-x", str(package), str(work / "files")], check=True, timeout=60)
         ready = work / "ready"
@@ -89,6 +87,22 @@ def _fetch(folder: Path) -> None:
         for found in [*work.rglob("en_US_f_Allison/*.g722"), *work.rglob("core-sounds-en.txt.gz")]:
             shutil.copy(found, ready)
         ready.rename(folder)
+
+
+def _download(work: Path, options: list[str]) -> str:
+    """Download the packages; says what went wrong, or nothing."""
+    command = ["apt-get", *options, "download", *RECORDING_PACKAGES]
+    done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False, timeout=100)
+    return done.stderr.strip()[-200:] if done.returncode else ""
+
+
+def _own_lists(work: Path) -> list[str]:
+    """Fetch package lists of our own, which needs no root: a fresh machine may have none."""
+    (work / "lists/partial").mkdir(parents=True)
+    (work / "cache/archives/partial").mkdir(parents=True)
+    options = [f"-oDir::State::Lists={work}/lists", f"-oDir::Cache={work}/cache"]
+    subprocess.run(["apt-get", *options, "update"], capture_output=True, check=False, timeout=100)
+    return options
 
 
 def _transcripts(path: Path) -> dict[str, str]:
