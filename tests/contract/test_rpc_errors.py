@@ -1,5 +1,6 @@
 """Bad input over gRPC: one clear error naming field, limit and value, and the next call is served."""
 
+import asyncio
 import io
 import zipfile
 
@@ -102,10 +103,10 @@ async def test_config_must_come_first_once_and_in_time(rpc):
 
 
 async def test_nothing_may_follow_finish():
-    async with running_front() as front:
+    async with running_front(scripted_engines(SpeechScript(wait_at_chunk=1))) as front:
+        text = speech_pb.SynthesizeRequest(text={"text": "This is still being spoken."})
         finish = speech_pb.SynthesizeRequest(finish={})
-        found = await refused(front.synthesis.Synthesize(), CONFIG, finish, finish)
-        # Without text the call may be over before the second message is read.
+        found = await refused(front.synthesis.Synthesize(), CONFIG, text, finish, finish)
         assert found.reason == "STREAM_ORDER"
 
 
@@ -203,3 +204,19 @@ async def test_a_model_that_does_not_answer_refuses_its_own_calls_only(error, co
         assert (await front.transcription.TranscribeOnce(audio)).text == "hello world"
         engines.refusals.clear()
         await check_good_call(front)
+
+
+@pytest.mark.parametrize("kind", ["synthesis", "transcription"])
+async def test_finish_ends_the_call_without_a_half_close(kind):
+    async with running_front() as front:
+        if kind == "synthesis":
+            call, config, finish = front.synthesis.Synthesize(), CONFIG, speech_pb.SynthesizeRequest(finish={})
+        else:
+            call, config, finish = front.transcription.Transcribe(), LISTEN, listen_pb.TranscribeRequest(finish={})
+        await call.write(config)
+        await call.write(finish)
+        async with asyncio.timeout(10):
+            kinds = [response.WhichOneof("response") async for response in call]
+        assert kinds[0] == "started"
+        assert await call.code() is grpc.StatusCode.OK
+        await front.settled()

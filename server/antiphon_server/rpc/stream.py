@@ -109,7 +109,7 @@ async def run_call(work: Awaitable[None], *beside: Awaitable[None]) -> None:
     try:
         while not main.done():
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
+            for task in [main] if main in done else done:
                 task.result()
     finally:
         for task in (main, *others):

@@ -44,7 +44,12 @@ class TranscriptionServicer(pb_grpc.TranscriptionServiceServicer):
             async with AsyncExitStack() as held:
                 call = self._call(plan, _writer(stream.write), held)
                 await stream.write(pb.TranscribeResponse(started=self._started(plan)))
-                await run_call(self._serve(stream, call), stream.watch_idle(lambda: call.is_working))
+                finished = asyncio.Event()
+                await run_call(
+                    self._serve(stream, call, finished),
+                    _refuse_late(stream, call, finished),
+                    stream.watch_idle(lambda: call.is_working),
+                )
 
     async def TranscribeOnce(self, request: pb.TranscribeOnceRequest, context: Any) -> pb.TranscribeOnceResponse:  # noqa: ANN401
         """Transcribe one clip."""
@@ -84,21 +89,30 @@ class TranscriptionServicer(pb_grpc.TranscriptionServiceServicer):
             warnings=[warning(notice) for notice in plan.notices],
         )
 
-    async def _serve(self, stream: BidiStream, call: "ListenCall") -> None:
-        is_finished = False
+    async def _serve(self, stream: BidiStream, call: "ListenCall", finished: asyncio.Event) -> None:
         while (message := await stream.read()) is not None:
             kind, value = message
-            if is_finished:
-                raise StreamOrder(f"after finish nothing may come, not {kind}", field=kind)
+            if kind == "finish":
+                finished.set()
+                break
             if kind == "audio":
                 check_audio_message(value, self._limits.max_audio_message_bytes)
                 await call.take(value)
-            elif kind == "flush":
-                await call.flush()
             else:
-                is_finished = True
+                await call.flush()
         await call.finish()
-        await stream.write(pb.TranscribeResponse(done=call.done()))
+        if call.may_end():
+            await stream.write(pb.TranscribeResponse(done=call.done()))
+        else:
+            await asyncio.Future()  # it was refused in this very moment, and is being ended for that
+
+
+async def _refuse_late(stream: BidiStream, call: "ListenCall", finished: asyncio.Event) -> None:
+    """Read on after finish, since half-close need not follow it, and refuse whatever comes."""
+    await finished.wait()
+    message = await stream.read()
+    if message is not None and call.may_end():
+        raise StreamOrder(f"after finish nothing may come, not {message[0]}", field=message[0])
 
 
 class ListenCall:
@@ -111,6 +125,12 @@ class ListenCall:
         self._began_at = time.monotonic()
         self._ended_at = self._began_at
         self.is_working = False
+        self._has_end = False
+
+    def may_end(self) -> bool:
+        """True for the first who asks: a call ends once, with its books or with a refusal."""
+        is_first, self._has_end = not self._has_end, True
+        return is_first
 
     async def take(self, data: bytes) -> None:
         """Take bytes of the caller."""
