@@ -49,7 +49,7 @@ async def speak(stub: "pb_grpc.SynthesisServiceAsyncStub", text: str, *, rate_hz
     """Speak a text through the bidirectional call."""
     began_at = time.perf_counter()
     spoken = Spoken(rate_hz=rate_hz)
-    call = stub.Synthesize()
+    call = stub.Synthesize(timeout=60)
     await call.write(pb.SynthesizeRequest(config=speech_config(rate_hz)))
     await call.write(pb.SynthesizeRequest(text=pb.TextInput(text=text)))
     await call.write(pb.SynthesizeRequest(finish=pb.FinishText()))

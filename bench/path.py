@@ -27,7 +27,7 @@ BENCH = str(Path(__file__).resolve().parent)
 
 
 async def open_call(stub: "pb_grpc.SynthesisServiceAsyncStub", text: str) -> aio.StreamStreamCall:
-    call = stub.Synthesize()
+    call = stub.Synthesize(timeout=60)
     await call.write(pb.SynthesizeRequest(config=speech_config()))
     await call.write(pb.SynthesizeRequest(text=pb.TextInput(text=text)))
     await call.write(pb.SynthesizeRequest(finish=pb.FinishText()))
@@ -77,7 +77,7 @@ def measure_chunks(bench: Bench, target: str, pid: int, name: str, *, is_ours: b
 
 async def cancel_once(stub: "pb_grpc.SynthesisServiceAsyncStub") -> tuple[float, float]:
     """Milliseconds until the engine had stopped, and until the receipt was here."""
-    call = stub.Synthesize()
+    call = stub.Synthesize(timeout=60)
     await call.write(pb.SynthesizeRequest(config=speech_config()))
     await call.write(pb.SynthesizeRequest(text=pb.TextInput(text="a" * 500 + ".")))
     await call.write(pb.SynthesizeRequest(flush=pb.FlushText()))

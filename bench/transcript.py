@@ -41,7 +41,7 @@ def direct_ms(model: WhisperModel, samples: npt.NDArray[np.float32], language: s
 
 async def stream_ms(channel: aio.Channel, pcm: bytes, *, is_live: bool) -> tuple[float, int]:
     """Stream a clip; milliseconds from the last audio (or, sent at once, from the start) to the final; partials."""
-    call = pb_grpc.TranscriptionServiceStub(channel).Transcribe()
+    call = pb_grpc.TranscriptionServiceStub(channel).Transcribe(timeout=60)
     began_at = asked_at = time.perf_counter()
     await call.write(pb.TranscribeRequest(config=listen_config()))
 
