@@ -36,6 +36,8 @@ _SCORE_BYTES = 32_000
 """One second at a time goes to the voice model, so that a whole file does not hold it up for others."""
 
 
+_MAX_AHEAD_MS = 2_000
+"""Audio further ahead of the clock is not spoken now: its pauses say nothing of when it ends."""
 _PAUSE_MS = 200
 """Silence after which the end of the utterance is likely enough to write it down on trial."""
 
@@ -85,7 +87,7 @@ class ListeningSession:
         self._hearing = UtteranceHearing(0, 0.0)
         self._bytes_taken = 0
         self._guess: Guess | None = None
-        self._guess_began_at = 0.0
+        self._began_at = self._guess_began_at = time.monotonic()
         self._guessing: set[asyncio.Task[Transcript | None]] = set()
         self.engine_ms = 0.0
 
@@ -250,7 +252,8 @@ class ListeningSession:
         if guess is not None and not guess.task.cancelled():
             guess.task.result()
         has_news = guess is None or stretch.voice_end_ms > guess.voice_end_ms
-        is_pause = stretch.end_ms - stretch.voice_end_ms >= _PAUSE_MS
+        is_live = stretch.end_ms <= (time.monotonic() - self._began_at) * 1000 + _MAX_AHEAD_MS
+        is_pause = is_live and stretch.end_ms - stretch.voice_end_ms >= _PAUSE_MS
         is_due = (time.monotonic() - self._guess_began_at) * 1000 >= interval_ms
         if has_news and (is_due or is_pause):
             self._guess_began_at = time.monotonic()

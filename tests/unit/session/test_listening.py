@@ -174,13 +174,20 @@ async def test_partials_say_more_and_more():
 async def test_a_partial_that_heard_everything_is_the_final():
     events, transcriber = Events(), CountingTranscriber()
     found = session(events, transcriber, partial_interval_ms=60_000)
-    await feed(found, voice(800))
+    await feed(found, voice(800) + silence(400))
     await events.until(PartialHeard)
-    await feed(found, silence(400))
-    await events.until(PartialHeard, 2)
     final = await found.flush()
     assert final.text == events.of(PartialHeard)[-1].text
-    assert [job.is_partial for job in transcriber.jobs] == [True, True]
+    assert [job.is_partial for job in transcriber.jobs] == [True]
+    await found.close()
+
+
+async def test_a_clip_sent_at_once_is_written_down_once():
+    events, transcriber = Events(), CountingTranscriber()
+    found = session(events, transcriber)
+    await feed(found, (voice(800) + silence(400)) * 5)
+    await found.flush()
+    assert [job.is_partial for job in transcriber.jobs] == [False]
     await found.close()
 
 
