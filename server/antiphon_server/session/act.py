@@ -20,6 +20,8 @@ class Act(Generic[Event]):
         self._task: asyncio.Task[None] | None = None
         self._is_emitting = False
         self.is_interrupted = False
+        self.is_ending = False
+        """Its last event is on its way: whoever has seen that may begin the next act."""
 
     async def send(self, event: Event, *, is_last: bool = False, note: Callable[[], None] | None = None) -> None:
         """Emit an event; afterwards stop here if the act was interrupted meanwhile, unless it was the last.
@@ -30,6 +32,7 @@ class Act(Generic[Event]):
             note: Called once the event has left, also when the act stops here, so that the books stay true.
         """
         self._is_emitting = True
+        self.is_ending = self.is_ending or is_last
         try:
             await self._emit(event)
         finally:

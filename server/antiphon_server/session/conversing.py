@@ -74,6 +74,11 @@ class ConversationSession:
         """Whether a reply is under way."""
         return self._running is not None and not self._running.done()
 
+    @property
+    def _may_start(self) -> bool:
+        """Whether a turn may begin: none is running, or the caller may have seen the last event of the one that is."""
+        return not self.is_replying or (self._act is not None and self._act.is_ending)
+
     async def take(self, pcm: bytes) -> None:
         """Take audio of the person."""
         await self._listening.take(pcm)
@@ -84,11 +89,11 @@ class ConversationSession:
 
     async def end_turn(self) -> None:
         """The person has finished speaking: write the turn down and reply. What follows is of the next turn."""
-        if not self.is_replying:
-            ended = self._listening.end_utterance()
-            await self._start(lambda act, reply: self._spoken_turn(ended, act, reply))
-        else:
+        ended = self._listening.end_utterance() if self._may_start else None
+        if ended is None:
             await self._refuse_turn()
+        else:
+            await self._start(lambda act, reply: self._spoken_turn(ended, act, reply))
 
     async def text_turn(self, text: str) -> None:
         """The person typed: reply."""
@@ -141,9 +146,11 @@ class ConversationSession:
         await self._listening.close()
 
     async def _start(self, turn: Turn) -> None:
-        if self.is_replying:
+        if not self._may_start:
             await self._refuse_turn()
             return
+        if self._running is not None:
+            await asyncio.wait([self._running])  # its last event is out, and it is putting its things away
         self._num_turns += 1
         synthesizer = None if self.settings.is_text_only else self._synthesizer
         reply = Reply(f"r{self._num_turns}", self._chat, synthesizer, self.settings.speech, self.settings.delivery)
@@ -156,9 +163,11 @@ class ConversationSession:
             await self._emit(TurnOver(self._num_turns - 1, reply.id))  # also of a turn cancelled before it began
             is_complete = await act.run(turn(act, reply))
         except SpeechError as error:
+            act.is_ending = True
             await self._fail(error, reply.id)
             return
         if not is_complete:
+            act.is_ending = True
             await self._cut(reply)
         elif act.is_interrupted:
             await self._emit(_NO_REPLY)

@@ -7,7 +7,7 @@ there is the least voice; those pieces are settled and never change. Memory stay
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from antiphon_server.engine.protocol import (
     LISTENING_RATE_HZ,
@@ -237,7 +237,7 @@ class ListeningSession:
         )
         transcript = await self._transcriber.transcribe(job)
         self.engine_ms += transcript.engine_ms
-        return transcript
+        return transcript if settings.word_times else _without_words(transcript)
 
     def _start_partial(self) -> None:
         """Begin a partial if one is due; at most one is under way, so a busy machine stretches the cadence.
@@ -292,3 +292,8 @@ class ListeningSession:
         ms = (time.monotonic() - asked_at) * 1000
         metrics.FINAL_MS.observe(ms)
         return Times(first_output_ms=ms, engine_ms=hearing.engine_ms, total_ms=ms)
+
+
+def _without_words(transcript: Transcript) -> Transcript:
+    """Drop words that a model gave unasked."""
+    return replace(transcript, segments=tuple(replace(segment, words=()) for segment in transcript.segments))

@@ -118,6 +118,24 @@ async def test_a_turn_without_speech_ends_empty_and_asks_nobody():
     assert talk.said == []
 
 
+async def test_a_turn_may_follow_the_last_event_of_a_reply_at_once():
+    talk = Talk("Yes.")
+    following: list[asyncio.Task[None]] = []
+
+    async def answer_at_once(index: int) -> None:
+        if isinstance(talk.events[index], ReplyEnded) and not following:
+            following.append(asyncio.create_task(talk.session.text_turn("And then?")))
+            await asyncio.sleep(0)
+
+    talk.events.watch = answer_at_once
+    await talk.session.text_turn("Hello?")
+    await talk.session.wait()
+    await following[0]
+    await talk.session.wait()
+    assert not talk.events.of(TurnBroken)
+    assert talk.said == [("user", "Hello?"), ("assistant", "Yes."), ("user", "And then?"), ("assistant", "Yes.")]
+
+
 async def test_what_is_said_after_the_end_of_a_turn_belongs_to_the_next():
     talk = Talk("Yes.", answers=("first", "second"))
     await talk.session.take(voice(800))
