@@ -1,4 +1,4 @@
-"""Write the tables of docs/performance.md from bench/results/*.json. Usage: bench/_report.py [--check]"""
+"""Write the tables of docs/performance.md and the README from bench/results/*.json; --check only compares."""
 
 import json
 import sys
@@ -8,6 +8,21 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+README = ROOT / "README.md"
+HEADLINES = (
+    ("speech", "first audio, gRPC, two sentences", "text to first audio over gRPC"),
+    ("speech", "first audio, HTTP pcm streamed, two sentences", "text to first audio over HTTP"),
+    ("speech", "real-time factor end to end, gRPC, 8 sentences", "computing time per second of speech"),
+    ("transcript", "TranscribeOnce / library, language given", "5 s clip, against faster-whisper called directly"),
+    ("voice", "stop to final, stopped after 0.5 s of silence", "voice socket: stop to transcript"),
+    ("voice", "stop to first reply audio, stopped after 0.5 s of silence", "voice socket: stop to first reply audio"),
+    ("path", "cancel, server to engine stopped (receipt)", "cancel to engine stopped"),
+    ("path", "40 ms chunk, at random, 64 streams, p50", "path of a chunk, 64 streams, p50"),
+    ("path", "40 ms chunk, at random, 64 streams, p99", "path of a chunk, 64 streams, p99"),
+    ("start", "command to ready line", "command to ready"),
+    ("start", "memory of server, engines and compat, sum of RSS", "memory of all processes"),
+)
+"""Bench, figure, and what the README calls it."""
 
 
 def number(value: float, unit: str) -> str:
@@ -47,17 +62,39 @@ def table(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def headlines(reports: list[dict[str, Any]]) -> str:
+    """Write the README's short table."""
+    figures = {(report["bench"], figure["name"]): figure for report in reports for figure in report["figures"]}
+    machine = reports[0]["machine"]
+    lines = [f"On {machine['cores']} cores of {machine['cpu']}, shared with other work; medians.", ""]
+    lines += ["| | measured | goal | |", "| --- | ---: | ---: | --- |"]
+    for bench, name, label in HEADLINES:
+        found = figures[bench, name]
+        goal = number(found["limit"], found["unit"])
+        verdict = "met" if found["is_met"] else "missed"
+        lines.append(f"| {label} | {number(found['median'], found['unit'])} | {goal} | {verdict} |")
+    return "\n".join(lines) + "\n"
+
+
+def filled(page: str, begin: str, end: str, body: str) -> str:
+    """Put a body between two markers of a page."""
+    head, _, rest = page.partition(begin)
+    return f"{head}{begin}\n\n{body}\n{end}{rest.partition(end)[2]}"
+
+
 def main() -> int:
     reports = [json.loads(path.read_text()) for path in sorted((ROOT / "bench" / "results").glob("*.json"))]
-    page = PAGE.read_text()
-    head, _, rest = page.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    fresh = f"{head}{BEGIN}\n\n{chr(10).join(map(table, reports))}\n{END}{tail}"
+    fresh = {
+        PAGE: filled(PAGE.read_text(), BEGIN, END, "\n".join(map(table, reports))),
+        README: filled(README.read_text(), "<!-- figures -->", "<!-- /figures -->", headlines(reports)),
+    }
+    stale = [page for page, text in fresh.items() if text != page.read_text()]
     if "--check" in sys.argv[1:]:
-        if fresh != page:
-            print("docs/performance.md is not what bench/results say; run bench/_report.py", file=sys.stderr)
-        return int(fresh != page)
-    PAGE.write_text(fresh)
+        for page in stale:
+            print(f"{page.name} is not what bench/results say; run bench/_report.py", file=sys.stderr)
+        return int(bool(stale))
+    for page in stale:
+        page.write_text(fresh[page])
     return 0
 
 
