@@ -86,6 +86,7 @@ async def serve(config: Config) -> int:
 
 async def _live(config: Config, engines: Engines, front: Front, address: str, stop: asyncio.Event) -> int:
     began_at = time.monotonic()
+    log("listening", grpc=address)
     for process in engines.all():
         await process.start()
     starting = asyncio.create_task(_all_ready(engines, config.start_timeout_s))
