@@ -203,3 +203,15 @@ async def test_a_message_over_the_transports_limit_is_refused_and_harms_nobody()
             await front.transcription.TranscribeOnce(request)
         assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         await check_good_call(front)
+
+
+async def test_fields_of_an_update_without_effect_are_named():
+    async with running_front() as front:
+        call = front.synthesis.Synthesize()
+        await call.write(CONFIG)
+        await call.write(
+            speech_pb.SynthesizeRequest(update={"speed": 1.5, "instructions": "Whisper.", "start_policy": 2})
+        )
+        await call.done_writing()
+        warned = [response.warning.field for response in [r async for r in call] if response.HasField("warning")]
+        assert warned == ["update.instructions", "update.start_policy"]

@@ -10,6 +10,7 @@ from antiphon_server.config.settings import Limits
 from antiphon_server.engine.admission import Admission
 from antiphon_server.engine.roster import Roster
 from antiphon_server.errors import InvalidField, StreamOrder, TextEmpty, TextTooLong
+from antiphon_server.rpc.checks import ignored
 from antiphon_server.rpc.explain import explain
 from antiphon_server.rpc.requestid import REQUEST_ID
 from antiphon_server.rpc.responses import audio_chunk, utterance_cancelled, utterance_done, warning
@@ -88,6 +89,8 @@ class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
         is_finished = False
         while (message := await stream.read()) is not None:
             kind, value = message
+            if kind == "update":
+                await self._warn_of_update(value, stream, plan)
             if is_finished and kind not in ("cancel", "playback_position"):
                 raise StreamOrder(f"after finish only cancel and playback_position may come, not {kind}", field=kind)
             await self._take(kind, value, session, plan)
@@ -119,6 +122,16 @@ class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
             raise InvalidField(
                 f"text.speaker must be one of config.speakers ({known}), not {message.speaker}", field="text.speaker"
             )
+
+    async def _warn_of_update(self, message: pb.SynthesisUpdate, stream: BidiStream, plan: SpeechPlan) -> None:
+        """Say which fields of an update have no effect on the model that speaks."""
+        given = {field.name for field, _ in message.ListFields()}
+        useful = {"voice", "speed", "pitch_semitones"} | (
+            {"instructions"} if plan.info.supports_instructions else set()
+        )
+        for name in sorted(given - useful):
+            notice = ignored(f"update.{name}", plan.info.model)
+            await stream.write(pb.SynthesizeResponse(warning=warning(notice)))
 
     def _update(self, message: pb.SynthesisUpdate, plan: SpeechPlan) -> SpeechUpdate:
         check_delivery(message, "update")
