@@ -17,7 +17,7 @@ from antiphon_server.rpc.responses import audio_chunk, utterance_cancelled, utte
 from antiphon_server.rpc.stream import BidiStream, run_call
 from antiphon_server.rpc.synthesis_config import SpeechPlan, check_delivery, plan_speech
 from antiphon_server.session.events import AudioOut, SpeechEvent, UtteranceBegan, UtteranceCut, UtteranceEnded
-from antiphon_server.session.script import read_whole
+from antiphon_server.session.script import Script, read_whole
 from antiphon_server.session.settings import SpeechUpdate
 from antiphon_server.session.speaking import SpeechSession
 
@@ -51,7 +51,7 @@ class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
     async def SynthesizeOnce(self, request: pb.SynthesizeOnceRequest, context: Any) -> None:  # type: ignore[override]  # noqa: ANN401
         """Speak one text."""
         plan = plan_speech(request.config, self._roster)
-        await _check_text(request.text, self._limits.max_once_text_bytes, plan)
+        await _checked_text(request.text, self._limits.max_once_text_bytes, plan)
         with self._admission.enter(context.time_remaining()):
             write = _OnceWriter(context).write
             await write(pb.SynthesizeOnceResponse(started=self._started(plan)))
@@ -61,8 +61,8 @@ class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
     async def ExplainSynthesis(self, request: pb.ExplainSynthesisRequest, context: Any) -> pb.ExplainSynthesisResponse:  # noqa: ANN401
         """Say what would be spoken."""
         plan = plan_speech(request.config, self._roster)
-        await _check_text(request.text, self._limits.max_once_text_bytes, plan)
-        return await asyncio.to_thread(explain, request.text, plan)
+        script = await _checked_text(request.text, self._limits.max_once_text_bytes, plan)
+        return await asyncio.to_thread(explain, script, plan)
 
     def _session(self, plan: SpeechPlan, emit: Callable[[SpeechEvent], Awaitable[None]]) -> SpeechSession:
         return SpeechSession(
@@ -175,13 +175,15 @@ def check_text_size(text: str, limit: int, field: str) -> None:
         raise TextTooLong(f"{field} must be at most {limit} bytes of UTF-8, not {num_bytes}", field=field)
 
 
-async def _check_text(text: str, limit: int, plan: SpeechPlan) -> None:
+async def _checked_text(text: str, limit: int, plan: SpeechPlan) -> Script:
+    """Cut a whole text, if there is something to speak in it."""
     check_text_size(text, limit, "text")
     if not text.strip():
         raise TextEmpty("text must not be blank", field="text")
     script = await asyncio.to_thread(read_whole, text, plan.settings)
     if not script.has_speech:
         raise TextEmpty("text has nothing that can be spoken: no letter and no digit", field="text")
+    return script
 
 
 def _writer(

@@ -54,7 +54,8 @@ class Reply:
         self._script = Script(utterance_id, settings)
         self._ended_turn_at = time.monotonic()
         self._first_token_at: float | None = None
-        self._delivery = Delivery()
+        self._base = Segment("")
+        """What the delivery alone does to a segment."""
         self._end = ChatEnd()
         self._sentences: list[str] = []
         self.utterance: Utterance | None = None
@@ -115,8 +116,9 @@ class Reply:
     async def _begin(self, head: str, act: Act[TurnEvent]) -> None:
         """The start of the reply is known: resolve the delivery, then let the text through."""
         pairs, rest = split_directive(head)
-        self._delivery = parse_delivery(pairs or self._fallback)
-        await act.send(DeliveryChosen(self.id, self._delivery.tokens, self._delivery.values))
+        delivery = parse_delivery(pairs or self._fallback)
+        self._base = _base_of(delivery)
+        await act.send(DeliveryChosen(self.id, delivery.tokens, delivery.values))
         self._script.write(rest)
 
     async def _speak(self, segment: Segment, act: Act[TurnEvent]) -> None:
@@ -142,8 +144,7 @@ class Reply:
 
     def _delivered(self, segment: Segment) -> Segment:
         """Apply the reply's delivery to a segment."""
-        probe = Segmenter("en", TagPolicy.CATALOGUE)
-        base = (probe.push(f"{self._delivery.tokens}x") + probe.flush())[-1]
+        base = self._base
         return dataclasses.replace(
             segment,
             tags=(*base.tags, *segment.tags),
@@ -174,3 +175,8 @@ class Reply:
             transcript_ms=self.transcript_ms,
             first_token_ms=first_ms,
         )
+
+
+def _base_of(delivery: Delivery) -> Segment:
+    probe = Segmenter("en", TagPolicy.CATALOGUE)
+    return (probe.push(f"{delivery.tokens}x") + probe.flush())[-1]

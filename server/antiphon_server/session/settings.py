@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from antiphon_server.audio.format import Format
+from antiphon_server.text.segment import Segment
 from antiphon_server.text.tags import TagPolicy
 
 
@@ -43,6 +44,14 @@ class SpeechSettings:
     def voice_of(self, speaker: int) -> str:
         """Voice of one speaker of a dialogue."""
         return self.speaker_voices.get(speaker, self.voice)
+
+    def speed_of(self, segment: Segment) -> float:
+        """Pace of a segment, its tags counted in."""
+        return min(4.0, max(0.25, self.speed * segment.speed_factor))
+
+    def pitch_of(self, segment: Segment) -> float:
+        """Pitch of a segment in semitones, its tags counted in."""
+        return min(12.0, max(-12.0, self.pitch_semitones + segment.pitch_semitones))
 
     def changed(self, update: "SpeechUpdate") -> "SpeechSettings":
         """Return these settings with the fields an update names."""
