@@ -210,9 +210,13 @@ class ListeningSession:
             await self._commit(quietest_ms(self._gate.scores, self._stretch.end_ms))
 
     async def _commit(self, at_ms: float) -> None:
+        """Write a piece down and, where partials are wanted, say at once what is settled now."""
         guess, self._guess = self._guess, None
         self._gate.forget()
         await self._settle(self._stretch.split(at_ms), self._hearing, guess)
+        settled = self._hearing.partial("", at_ms) if self._settings.partial_interval_ms else None
+        if settled is not None:
+            await self._emit(settled)
 
     async def _settle(self, stretch: Stretch, hearing: UtteranceHearing, guess: Guess | None) -> None:
         """Write a stretch down for good; a partial that heard all of its voice is as good as a new run."""

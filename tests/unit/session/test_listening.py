@@ -157,6 +157,27 @@ async def test_a_long_pause_is_a_welcome_place_to_cut():
     assert len(events.of(FinalHeard)) == 1
 
 
+async def test_each_piece_of_a_long_utterance_is_told_once_it_is_settled():
+    events, transcriber = Events(), CountingTranscriber()
+    found = session(events, transcriber, partial_interval_ms=60_000)
+    for _ in range(90):
+        await found.take(voice(1000))
+    final = await found.finish()
+    settled = [partial.text for partial in events.of(PartialHeard)]
+    assert len(settled) == len(transcriber.jobs) - 1 == 3
+    assert all(partial.num_settled_characters == len(partial.text) for partial in events.of(PartialHeard))
+    assert all(final.text.startswith(text) for text in settled)
+    assert settled == sorted(set(settled), key=len)
+
+
+async def test_nothing_is_told_before_the_final_where_partials_are_off():
+    events = Events()
+    found = session(events, partial_interval_ms=0)
+    await feed(found, voice(60_000), piece_ms=1000)
+    await found.finish()
+    assert not events.of(PartialHeard)
+
+
 async def test_partials_say_more_and_more():
     events, transcriber = Events(), CountingTranscriber()
     found = session(events, transcriber, partial_interval_ms=1)
