@@ -10,6 +10,7 @@ from antiphon_compat import status
 from antiphon_compat.config import CompatConfig, split_address
 from antiphon_compat.middleware import add_request_id, request_scope
 from antiphon_compat.openai import models, speech, transcriptions
+from antiphon_compat.openapi import routes as openapi
 from antiphon_compat.settings import CONFIG_KEY
 from antiphon_compat.upstream import UPSTREAM_KEY, Upstream
 from antiphon_compat.ws import voice
@@ -34,6 +35,8 @@ def build_app(config: CompatConfig, upstream: Upstream) -> web.Application:
             web.get("/live", status.live),
             web.get("/ready", status.ready),
             web.get("/health", status.health),
+            web.get("/openapi.json", openapi.openapi_json),
+            web.get("/docs", openapi.docs_page),
             web.get("/v1/models", models.list_models),
             web.get("/v1/models/{model:.+}", models.get_model),
             web.post("/v1/audio/speech", speech.create_speech),

@@ -17,6 +17,7 @@ _HTTP_ROWS = {
         ErrorRow("BAD_METHOD", "UNIMPLEMENTED", 405, "invalid_request_error", "method_not_allowed", is_retryable=False),
         ErrorRow("BODY_TOO_SLOW", "CANCELLED", 408, "invalid_request_error", "body_too_slow", is_retryable=True),
         ErrorRow("BAD_MEDIA_TYPE", "INVALID_ARGUMENT", 415, _OURS, "unsupported_media_type", is_retryable=False),
+        ErrorRow("BAD_EXPECTATION", "UNIMPLEMENTED", 417, _OURS, "expectation_failed", is_retryable=False),
     )
 }
 _RETRY_AFTER_S = 1.0  # where the server named no delay
@@ -63,6 +64,11 @@ class ApiError(Exception):
     def invalid(cls, param: str | None, message: str) -> "ApiError":
         """Shape the commonest of them: a parameter is missing, out of range or of the wrong kind."""
         return cls("INVALID_FIELD", message, param=param)
+
+
+def all_rows() -> list[ErrorRow]:
+    """List every way in which a request can fail, over HTTP and behind it."""
+    return [*ERROR_TABLE.values(), *_HTTP_ROWS.values()]
 
 
 def from_client_error(error: AntiphonError) -> ApiError:
