@@ -27,14 +27,6 @@ class Encoding(StrEnum):
     """Input only: a whole file of any kind, recognised by its content."""
 
 
-_MEDIA_TYPES = {
-    Encoding.WAV: "audio/wav",
-    Encoding.MP3: "audio/mpeg",
-    Encoding.OGG_OPUS: "audio/ogg",
-    Encoding.AAC: "audio/aac",
-    Encoding.FLAC: "audio/flac",
-    Encoding.CONTAINER: "application/octet-stream",
-}
 _RATES_HZ = {Encoding.MP3: _MPEG_RATES_HZ, Encoding.AAC: _MPEG_RATES_HZ, Encoding.OGG_OPUS: _OPUS_RATES_HZ}
 
 
@@ -44,18 +36,6 @@ class Format:
 
     encoding: Encoding
     sample_rate_hz: int
-
-    @property
-    def media_type(self) -> str:
-        """The type to name in HTTP. ``audio/basic`` only where its definition holds: mu-law at 8 000 Hz."""
-        rate = f"rate={self.sample_rate_hz}; channels=1"
-        if self.encoding is Encoding.PCM_S16LE:
-            return f"audio/L16; {rate}"
-        if self.encoding is Encoding.MULAW:
-            return "audio/basic" if self.sample_rate_hz == MIN_RATE_HZ else f"audio/PCMU; {rate}"
-        if self.encoding is Encoding.ALAW:
-            return f"audio/x-alaw; {rate}"
-        return _MEDIA_TYPES[self.encoding]
 
 
 def check_rate(format: Format) -> None:  # noqa: A002 - the domain's word

@@ -6,24 +6,6 @@ from antiphon_server.errors import InvalidField, UnsupportedFormat
 OUTPUTS = [encoding for encoding in Encoding if encoding is not Encoding.CONTAINER]
 
 
-@pytest.mark.parametrize(
-    ("encoding", "rate_hz", "media_type"),
-    [
-        (Encoding.PCM_S16LE, 24_000, "audio/L16; rate=24000; channels=1"),
-        (Encoding.WAV, 24_000, "audio/wav"),
-        (Encoding.MP3, 24_000, "audio/mpeg"),
-        (Encoding.OGG_OPUS, 24_000, "audio/ogg"),
-        (Encoding.AAC, 24_000, "audio/aac"),
-        (Encoding.FLAC, 24_000, "audio/flac"),
-        (Encoding.MULAW, 8_000, "audio/basic"),
-        (Encoding.MULAW, 16_000, "audio/PCMU; rate=16000; channels=1"),
-        (Encoding.ALAW, 8_000, "audio/x-alaw; rate=8000; channels=1"),
-    ],
-)
-def test_media_type_says_what_the_bytes_are(encoding, rate_hz, media_type):
-    assert Format(encoding, rate_hz).media_type == media_type
-
-
 @pytest.mark.parametrize("encoding", OUTPUTS)
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000, 24_000, 48_000])
 def test_common_rates_are_offered_in_every_encoding(encoding, rate_hz):
