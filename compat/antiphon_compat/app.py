@@ -11,6 +11,7 @@ from antiphon_compat.config import CompatConfig, split_address
 from antiphon_compat.middleware import add_request_id, request_scope
 from antiphon_compat.openai import models, speech, transcriptions
 from antiphon_compat.openapi import routes as openapi
+from antiphon_compat.origins import add_cors, page_guard
 from antiphon_compat.settings import CONFIG_KEY
 from antiphon_compat.upstream import UPSTREAM_KEY, Upstream
 from antiphon_compat.ws import voice
@@ -20,11 +21,12 @@ _READY_POLL_S = 0.1
 
 def build_app(config: CompatConfig, upstream: Upstream) -> web.Application:
     """Assemble the routes; closes ``upstream`` when the application is cleaned up."""
-    app = web.Application(middlewares=[request_scope])
+    app = web.Application(middlewares=[request_scope, page_guard])
     app[CONFIG_KEY] = config
     app[UPSTREAM_KEY] = upstream
     app[voice.SOCKETS_KEY] = set()
     app.on_response_prepare.append(add_request_id)
+    app.on_response_prepare.append(add_cors)
     app.on_shutdown.append(voice.close_sockets)
     app.on_cleanup.append(_close_upstream)
     app.add_routes(

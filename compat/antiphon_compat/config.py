@@ -5,6 +5,7 @@ import dataclasses
 import difflib
 import os
 import pathlib
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 
@@ -36,10 +37,38 @@ class CompatConfig:
     """Longest pause while a request body arrives, 1 to 600 seconds."""
     grace_s: int = 10
     """How long requests in flight may finish after SIGTERM, 0 to 600 seconds."""
+    max_sockets: int = 256
+    """WebSockets of ``/ws/voice`` at once, 1 to 65536."""
+    socket_idle_timeout_s: int = 300
+    """Time a WebSocket may stay without a message while nothing is being made, 1 to 86400 seconds."""
+    socket_ping_s: int = 20
+    """Time between pings of a WebSocket, 1 to 600 seconds; who answers none of three is gone."""
+    max_recording_s: int = 600
+    """Longest recording of a spoken turn, 1 to 14400 seconds."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins of web pages that may use this process, such as http://localhost:3000; ``*`` for every page."""
+    allowed_hosts: tuple[str, ...] = ()
+    """More host names to answer to while listening on loopback; ``*`` for every name."""
 
 
 _CHOICES = {"default_format": ("mp3", "wav")}
-_RANGES = {"max_upload_mb": (1, 4096), "max_json_mb": (1, 64), "body_idle_timeout_s": (1, 600), "grace_s": (0, 600)}
+_RANGES = {
+    "max_upload_mb": (1, 4096),
+    "max_json_mb": (1, 64),
+    "body_idle_timeout_s": (1, 600),
+    "grace_s": (0, 600),
+    "max_sockets": (1, 65536),
+    "socket_idle_timeout_s": (1, 86400),
+    "socket_ping_s": (1, 600),
+    "max_recording_s": (1, 14400),
+}
+_PATTERNS = {
+    "cors_origins": (
+        re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/?#@\s]+"),
+        "an origin such as https://app.example, or *",
+    ),
+    "allowed_hosts": (re.compile(r"\*|[a-z0-9_.-]+"), "a host name without a port, or *"),
+}
 _FIELDS = {field.name: field for field in dataclasses.fields(CompatConfig)}
 
 
@@ -107,6 +136,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-json-mb", type=int, metavar="MB", help="largest JSON body in MiB (default 16)")
     add("--body-idle-timeout-s", type=int, metavar="S", help="longest pause while a body arrives (default 30)")
     add("--grace-s", type=int, metavar="S", help="time for requests in flight after SIGTERM (default 10)")
+    add("--max-sockets", type=int, metavar="N", help="WebSockets at once (default 256)")
+    add("--socket-idle-timeout-s", type=int, metavar="S", help="time a WebSocket may stay idle (default 300)")
+    add("--socket-ping-s", type=int, metavar="S", help="time between pings of a WebSocket (default 20)")
+    add("--max-recording-s", type=int, metavar="S", help="longest recording of a spoken turn (default 600)")
+    add("--cors-origin", dest="cors_origins", action="append", metavar="ORIGIN", help="let pages of this origin use it")
+    add("--allowed-host", dest="allowed_hosts", action="append", metavar="NAME", help="answer to this name on loopback")
     add("--strict-models", action="store_true", default=None, help="refuse aliases of models with 404")
     return parser
 
@@ -132,6 +167,8 @@ def _parsed(name: str, raw: object) -> object:
         return _switch(name, raw)
     if isinstance(default, int):
         return _number(name, raw)
+    if isinstance(default, tuple):
+        return _several(name, raw)
     if not isinstance(raw, str) or raw not in _CHOICES.get(name, (raw,)):
         raise ConfigError(f"{name} must be {' or '.join(_CHOICES.get(name, ('a string',)))}, not {raw!r}")
     return raw
@@ -142,6 +179,19 @@ def _switch(name: str, raw: object) -> bool:
     if text not in _TRUE + _FALSE:
         raise ConfigError(f"{name} must be true or false, not {raw!r}")
     return text in _TRUE
+
+
+def _several(name: str, raw: object) -> tuple[str, ...]:
+    """Take a list, or one string with commas as the environment has it."""
+    listed = raw.split(",") if isinstance(raw, str) else raw
+    pattern, wanted = _PATTERNS[name]
+    if not isinstance(listed, list):
+        raise ConfigError(f"{name} must be a list, not {raw!r}")
+    entries = [str(entry).strip().lower() for entry in listed if str(entry).strip()]
+    for entry in entries:
+        if not pattern.fullmatch(entry):
+            raise ConfigError(f"{name}: each must be {wanted}, not {entry!r}")
+    return tuple(entries)
 
 
 def _number(name: str, raw: object) -> int:

@@ -31,6 +31,7 @@ FAILURE_KEY = web.RequestKey("failure", str)
 """Why a request failed, for the log; set where the status alone does not say it."""
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACESTATE = re.compile(r"[ -~]{1,512}")  # longer ones may be dropped; the standard asks for no more
 
 
 class Upstream:
@@ -80,6 +81,9 @@ def call_metadata(request: web.Request, *, request_id: str = "") -> Metadata:
     traceparent = request.headers.get("traceparent", "")
     if _TRACEPARENT.fullmatch(traceparent):
         found += (("traceparent", traceparent),)
+        tracestate = ",".join(request.headers.getall("tracestate", []))
+        if _TRACESTATE.fullmatch(tracestate):
+            found += (("tracestate", tracestate),)
     return found
 
 

@@ -199,10 +199,12 @@ async def test_warnings_reach_the_caller_in_one_ascii_header():
 
 async def test_request_id_and_trace_go_through_and_a_bad_id_is_replaced():
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    sent = [("x-request-id", "abc-1"), ("traceparent", trace), ("tracestate", "a=1"), ("tracestate", "b=2")]
     async with compat() as (peer, http):
-        answer = await http.post(ROUTE, json={"input": "a"}, headers={"x-request-id": "abc-1", "traceparent": trace})
+        answer = await http.post(ROUTE, json={"input": "a"}, headers=sent)
         assert answer.headers["x-request-id"] == peer.metadata[0]["x-request-id"] == "abc-1"
-        assert peer.metadata[0]["traceparent"] == trace
-        answer = await http.post(ROUTE, json={"input": "a"}, headers={"x-request-id": "a b" * 99, "traceparent": "x"})
+        assert (peer.metadata[0]["traceparent"], peer.metadata[0]["tracestate"]) == (trace, "a=1,b=2")
+        bad = {"x-request-id": "a b" * 99, "traceparent": "x", "tracestate": "a=1"}
+        answer = await http.post(ROUTE, json={"input": "a"}, headers=bad)
         assert answer.headers["x-request-id"] == peer.metadata[1]["x-request-id"] != ""
-        assert "traceparent" not in peer.metadata[1]
+        assert not {"traceparent", "tracestate"} & set(peer.metadata[1])
