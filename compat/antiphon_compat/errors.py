@@ -30,6 +30,7 @@ _PARAMS = {
     "text.text": "input",
     "format": "response_format",
     "format.encoding": "response_format",
+    "format.sample_rate_hz": "sample_rate",
     "audio": "file",
     "sampling": None,
     "references": "ref_audio",
@@ -92,10 +93,15 @@ def param_of(field: str) -> str | None:
     return _PARAMS.get(path, path) or None
 
 
+def error_body(error: ApiError) -> dict[str, str | None]:
+    """Render the four keys of an error, for a body or an event."""
+    row = error.row
+    return {"message": error.message, "type": row.http_type, "param": error.param, "code": row.http_code}
+
+
 def to_response(error: ApiError) -> web.Response:
     """Render the four-key body and the headers that tell SDKs whether to retry."""
-    row = error.row
-    body = {"message": error.message, "type": row.http_type, "param": error.param, "code": row.http_code}
+    row, body = error.row, error_body(error)
     headers: dict[str, str] = {}
     if row.is_retryable and row.http_status in (429, 503):
         delay_s = _RETRY_AFTER_S if error.retry_after_s is None else error.retry_after_s

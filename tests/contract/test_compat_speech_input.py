@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 
 import pytest
 from compat_peer import compat
@@ -44,13 +45,26 @@ REFUSED_FIELDS = [
     ({"input": "a", "response_format": 1}, "response_format"),
     ({"input": "a", "stream": "true"}, "stream"),
     ({"input": "a", "stream": 1}, "stream"),
-    ({"input": "a", "stream_format": "sse"}, "stream_format"),
     ({"input": "a", "stream_format": "x"}, "stream_format"),
     ({"input": "a", "instructions": "i" * 4097}, "instructions"),
     ({"input": "a", "initial_codec_chunk_frames": -1}, "initial_codec_chunk_frames"),
     ({"input": "a", "extra_body": 1}, "extra_body"),
     ({"input": "a", "ref_audio": 1}, "ref_audio"),
     ({"input": "a", "ref_audio": "/etc/passwd"}, "ref_audio"),
+    ({"input": "a", "ref_audio": "file:///etc/passwd"}, "ref_audio"),
+    ({"input": "a", "ref_audio": "http://127.0.0.1:1/a.wav"}, "ref_audio"),
+    ({"input": "a", "ref_audio": CLIP, "ref_text": "t" * 5001}, "ref_text"),
+    ({"input": "a", "ref_audio": CLIP, "references": [{"audio": CLIP}]}, "references"),
+    ({"input": "a", "references": [{"audio": CLIP}], "reference_codes": [[1] * 8]}, "reference_codes"),
+    ({"input": "a", "references": [{"text": "hi"}]}, "references[0].audio_path"),
+    ({"input": "a", "references": [{"audio": "HTTPS://example.com/a.wav"}]}, "references[0].audio"),
+    ({"input": "a", "references": [{"audio": CLIP, "text": 1}]}, "references[0].text"),
+    ({"input": "a", "references": [{"audio": CLIP}] * 9}, "references"),
+    ({"input": "a", "sample_rate": 7999}, "sample_rate"),
+    ({"input": "a", "tn": 1}, "tn"),
+    ({"input": "a", "tn_language": 1}, "tn_language"),
+    ({"input": "a", "word_timestamps": True}, "word_timestamps"),
+    ({"input": "a", "timestamp_granularities": ["word"]}, "timestamp_granularities"),
     ({"input": "a", "ref_audio": "data:audio/wav;base64,"}, "ref_audio"),
     ({"input": "a", "ref_audio": CLIP, "voice": "alloy"}, "voice"),
     ({"input": "a", "references": {}}, "references"),
@@ -106,12 +120,12 @@ async def test_body_that_is_no_json_object_is_a_400(body):
         ("application/vnd.api+json", 200),
         ("application/json; charset=latin-1", 400),
         ("text/plain", 415),
-        ("multipart/form-data; boundary=x", 415),
+        ("multipart/form-data; boundary=x", 400),
         ("application/x-www-form-urlencoded", 415),
         ("gibberish", 415),
     ],
 )
-async def test_only_json_in_utf8_is_read(content_type, status):
+async def test_only_json_in_utf8_and_forms_are_read(content_type, status):
     async with compat() as (_, http):
         answer = await http.post(ROUTE, data=b'{"input": "a"}', headers={"Content-Type": content_type})
         assert answer.status == status
@@ -139,7 +153,8 @@ async def test_body_over_the_limit_is_413_whether_announced_or_not():
 async def test_unknown_fields_are_ignored_and_extra_body_is_merged():
     async with compat() as (peer, http):
         body = {"input": "a", "made_up": 1, "voice": {"id": "nora"}, "extra_body": {"temperature": 0.5, "top_k": 50.0}}
-        assert (await http.post(ROUTE, json=body)).status == 200
+        answer = await http.post(ROUTE, json=body)
+        assert (answer.status, answer.headers["X-Warnings"]) == (200, "[]")
         config = peer.requests[0].config
         assert (config.voice, config.sampling.temperature, config.sampling.top_k) == ("nora", 0.5, 50)
         assert not config.sampling.HasField("seed")
@@ -159,14 +174,51 @@ async def test_references_are_left_to_the_server_to_take_or_refuse():
         assert (await http.post(ROUTE, json=clip)).status == 200
         assert peer.requests[0].config.references[0].audio == b"RIFFclip"
         assert peer.requests[0].config.references[0].transcript == "hi"
-        listed = {"input": "a", "references": [{"audio_path": "https://example.com/a.wav"}], "voice": "alloy"}
+        listed = {"input": "a", "references": [{"audio_path": CLIP, "text": "t"}, {"audio": CLIP}], "voice": "alloy"}
         answer = await http.post(ROUTE, json=listed)
-        assert peer.requests[1].config.references[0].uri == "https://example.com/a.wav"
+        assert [clip.audio for clip in peer.requests[1].config.references] == [b"RIFFclip"] * 2
+        assert peer.requests[1].config.references[0].transcript == "t"
         assert peer.requests[1].config.voice == ""
         assert "field_ignored" in answer.headers["X-Warnings"]
         codes = {"input": "a", "reference_codes": [[0, 1, 2, 3, 4, 5, 6, 1023]], "reference_text": "hi"}
         assert (await http.post(ROUTE, json=codes)).status == 200
         assert peer.requests[2].config.references[0].codes.num_codebooks == 8
+
+
+@pytest.mark.parametrize("address", ["http://a/b.wav", "https://a/b.wav", "file:///etc/hosts", "ftp://a", "s3://a/b"])
+async def test_addresses_are_refused_by_name_and_never_fetched(address):
+    async with compat() as (peer, http):
+        answer = await http.post(ROUTE, json={"input": "a", "ref_audio": address})
+        error = (await answer.json())["error"]
+        assert (answer.status, error["code"], error["param"]) == (400, "unsupported_feature", "ref_audio")
+        assert "fetches no addresses" in error["message"]
+        assert peer.num_calls == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "said"),
+    [
+        ({"tn": True, "tn_language": "en"}, "tn", "has no effect"),
+        ({"ref_text": "hi"}, "ref_text", "without ref_audio"),
+        ({"reference_text": "hi"}, "reference_text", "without reference_codes"),
+        ({"voise": "nora"}, "voise", "did you mean voice?"),
+        ({"responseFormat": "wav"}, "responseFormat", "did you mean response_format?"),
+        ({"max_tokens": 9}, "max_tokens", "did you mean max_new_tokens?"),
+        ({"lang_code": "en"}, "lang_code", "of another server"),
+    ],
+)
+async def test_fields_without_effect_are_warnings(fields, param, said):
+    async with compat() as (_, http):
+        answer = await http.post(ROUTE, json={"input": "a", **fields})
+        warning = json.loads(answer.headers["X-Warnings"])[0]
+        assert (warning["code"], warning["param"]) == ("field_ignored", param)
+        assert said in warning["message"]
+
+
+async def test_sample_rate_goes_to_the_server():
+    async with compat() as (peer, http):
+        assert (await http.post(ROUTE, json={"input": "a", "sample_rate": 8000})).status == 200
+        assert peer.requests[0].config.format.sample_rate_hz == 8000
 
 
 async def test_strict_models_refuse_an_alias_and_take_an_id():

@@ -30,7 +30,7 @@ async def read_json(request: web.Request) -> Fields:
         raise ApiError.invalid(None, f"The body is not valid JSON: {error}.") from error
     if not isinstance(parsed, dict):
         raise ApiError.invalid(None, f"The body must be a JSON object, not {kind_of(parsed)}.")
-    return Fields(_with_extra_body(parsed))
+    return Fields(with_extra_body(parsed))
 
 
 async def in_time(request: web.Request, reading: Awaitable[ResultT]) -> ResultT:
@@ -62,6 +62,20 @@ def too_large(limit_bytes: int, param: str | None = None) -> ApiError:
     return ApiError("BODY_TOO_LARGE", f"The body is over the limit of {limit_bytes // MIB} MiB.", param=param)
 
 
+def with_extra_body(fields: dict[str, object]) -> dict[str, object]:
+    """Lay the fields of ``extra_body`` over the others.
+
+    Raises:
+        ApiError: It is no object.
+    """
+    extra = fields.pop("extra_body", None)
+    if extra is None:
+        return fields
+    if not isinstance(extra, dict):
+        raise ApiError.invalid("extra_body", f"extra_body must be an object, not {kind_of(extra)}.")
+    return fields | extra
+
+
 async def _read(request: web.Request, limit_bytes: int) -> bytes:
     refuse_large(request, limit_bytes)
     body = bytearray()
@@ -83,12 +97,3 @@ def _require_json(request: web.Request) -> None:
     charset = (request.charset or "utf-8").lower()
     if charset not in ("utf-8", "utf8", "us-ascii"):
         raise ApiError.invalid(None, "The body must be UTF-8; another charset was declared.")
-
-
-def _with_extra_body(fields: dict[str, object]) -> dict[str, object]:
-    extra = fields.pop("extra_body", None)
-    if extra is None:
-        return fields
-    if not isinstance(extra, dict):
-        raise ApiError.invalid("extra_body", f"extra_body must be an object, not {kind_of(extra)}.")
-    return fields | extra

@@ -21,6 +21,15 @@ class Fields:
         """Keep the parsed object."""
         self._values = values
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the fields that are given, in the order they came."""
+        return [name for name, value in self._values.items() if value is not None]
+
+    def merged(self, values: dict[str, object]) -> "Fields":
+        """Lay other values over these; null takes nothing away."""
+        return Fields(self._values | {name: value for name, value in values.items() if value is not None})
+
     def raw(self, name: str) -> object:
         """Give a value as parsed; ``None`` if it is not given."""
         return self._values.get(name)

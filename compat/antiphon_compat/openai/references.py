@@ -1,40 +1,57 @@
-"""Reference clips of a speech request: ``ref_audio``, ``references``, ``reference_codes``."""
+"""Reference clips of a speech request: ``ref_audio``, ``references``, ``reference_codes``.
+
+A clip is what the caller sent and nothing else: no address is fetched and no file of this machine is opened.
+"""
 
 import base64
 import binascii
+import re
 
 from antiphon.speech.v1 import voice_pb2
 from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.fields import Fields, checked_text, kind_of
 from antiphon_compat.settings import MIB
 
-_MAX_AUDIO_BYTES = 10 * MIB
-_MAX_BASE64_CHARS = _MAX_AUDIO_BYTES * 4 // 3 + 1024
+SOURCES = ("ref_audio", "references", "reference_codes")
+"""Fields that name a voice by example; a request has at most one of them."""
+MAX_CLIP_BYTES = 10 * MIB
+"""Largest reference clip, decoded."""
+
+_MAX_BASE64_CHARS = MAX_CLIP_BYTES * 4 // 3 + 1024
 _MAX_TRANSCRIPT_CHARS = 5000
-_MAX_URI_CHARS = 4096
 _MAX_REFERENCES = 8
 _NUM_CODEBOOKS = 8
 _MAX_CODE = 1023
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def has_references(fields: Fields) -> bool:
+    """Whether there is anything for ``read_references`` to read."""
+    return any(fields.raw(name) is not None for name in SOURCES)
 
 
 def read_references(fields: Fields) -> list[voice_pb2.VoiceReference]:
     """Collect what the voice is to be conditioned on; the server decides whether its model can.
 
     Raises:
-        ApiError: A clip is malformed or too large.
+        ApiError: A clip is malformed or too large, or more than one field gives one.
     """
-    found = []
-    if (clip := fields.raw("ref_audio")) is not None:
-        found.append(_from_clip("ref_audio", clip, fields.text("ref_text", max_chars=_MAX_TRANSCRIPT_CHARS)))
-    if (codes := fields.raw("reference_codes")) is not None:
+    given = [name for name in SOURCES if fields.raw(name) is not None]
+    if len(given) > 1:
+        raise ApiError.invalid(given[1], f"{given[0]} and {given[1]} exclude each other; leave one out.")
+    if not given:
+        return []
+    if given[0] == "ref_audio":
+        transcript = fields.text("ref_text", max_chars=_MAX_TRANSCRIPT_CHARS)
+        return [_from_clip("ref_audio", fields.raw("ref_audio"), transcript)]
+    if given[0] == "reference_codes":
         transcript = fields.text("reference_text", max_chars=_MAX_TRANSCRIPT_CHARS)
-        found.append(voice_pb2.VoiceReference(codes=_codes(codes), transcript=transcript or ""))
-    return found + _listed(fields.raw("references"))
+        codes = _codes(fields.raw("reference_codes"))
+        return [voice_pb2.VoiceReference(codes=codes, transcript=transcript or "")]
+    return _listed(fields.raw("references"))
 
 
 def _listed(listed: object) -> list[voice_pb2.VoiceReference]:
-    if listed is None:
-        return []
     if not isinstance(listed, list) or len(listed) > _MAX_REFERENCES:
         raise ApiError.invalid("references", f"references must be an array of at most {_MAX_REFERENCES} objects.")
     found = []
@@ -42,33 +59,39 @@ def _listed(listed: object) -> list[voice_pb2.VoiceReference]:
         name = f"references[{index}]"
         if not isinstance(entry, dict):
             raise ApiError.invalid(name, f"{name} must be an object, not {kind_of(entry)}.")
-        clip = entry.get("audio_path") or entry.get("audio")
-        text = Fields(entry).text("text", max_chars=_MAX_TRANSCRIPT_CHARS)
-        found.append(_from_clip(f"{name}.audio_path", clip, text))
+        key = "audio_path" if entry.get("audio_path") is not None else "audio"
+        if entry.get(key) is None:
+            raise ApiError.invalid(f"{name}.audio_path", f"{name} must have its clip as audio_path or audio.")
+        transcript = entry.get("text")
+        if transcript is not None:
+            transcript = checked_text(f"{name}.text", transcript, max_chars=_MAX_TRANSCRIPT_CHARS)
+        found.append(_from_clip(f"{name}.{key}", entry[key], transcript))
     return found
 
 
 def _from_clip(name: str, clip: object, transcript: str | None) -> voice_pb2.VoiceReference:
-    source = checked_text(name, clip, max_chars=_MAX_BASE64_CHARS)
-    if source.startswith(("http://", "https://")):
-        if len(source) > _MAX_URI_CHARS:
-            raise ApiError.invalid(name, f"{name} must be an address of at most {_MAX_URI_CHARS} characters.")
-        return voice_pb2.VoiceReference(uri=source, transcript=transcript or "")
-    encoded = source.partition(",")[2] if source.startswith("data:") else source
-    # A path of this machine ends here too: it is not base64, and no file is ever opened for a caller.
-    return voice_pb2.VoiceReference(audio=_decoded(name, encoded), transcript=transcript or "")
-
-
-def _decoded(name: str, encoded: str) -> bytes:
-    try:
-        audio = base64.b64decode("".join(encoded.split()), validate=True)
-    except (binascii.Error, ValueError):
-        raise ApiError.invalid(name, f"{name} must be an address, a data URI or base64 audio.") from None
+    # Bytes are a file that was uploaded in a form.
+    audio = clip if isinstance(clip, bytes) else _decoded(name, clip)
     if not audio:
         raise ApiError("BAD_AUDIO", f"{name} is empty.", param=name)
-    if len(audio) > _MAX_AUDIO_BYTES:
-        raise ApiError("BODY_TOO_LARGE", f"{name} is over the limit of {_MAX_AUDIO_BYTES // MIB} MiB.", param=name)
-    return audio
+    if len(audio) > MAX_CLIP_BYTES:
+        raise ApiError("BODY_TOO_LARGE", f"{name} is over the limit of {MAX_CLIP_BYTES // MIB} MiB.", param=name)
+    return voice_pb2.VoiceReference(audio=audio, transcript=transcript or "")
+
+
+def _decoded(name: str, clip: object) -> bytes:
+    if isinstance(clip, str) and len(clip) > _MAX_BASE64_CHARS:
+        raise ApiError("BODY_TOO_LARGE", f"{name} is over the limit of {MAX_CLIP_BYTES // MIB} MiB.", param=name)
+    source = checked_text(name, clip, max_chars=_MAX_BASE64_CHARS)
+    if _ADDRESS.match(source):
+        message = f"{name}: this server fetches no addresses; send the audio itself, as a data URI or base64."
+        raise ApiError("UNSUPPORTED_FEATURE", message, param=name)
+    encoded = source.partition(",")[2] if source.startswith("data:") else source
+    try:
+        return base64.b64decode("".join(encoded.split()), validate=True)
+    except (binascii.Error, ValueError):
+        # A path of this machine ends here too: it is not base64, or not audio.
+        raise ApiError.invalid(name, f"{name} must be a data URI or base64 audio.") from None
 
 
 def _codes(rows: object) -> voice_pb2.ReferenceCodes:

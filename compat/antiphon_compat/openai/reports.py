@@ -13,14 +13,35 @@ def warnings_header(warnings: Iterable[report_pb2.CallWarning]) -> str:
     """Render warnings as an ASCII JSON array of ``{code, param, message}``; the last are left out where it grows."""
     rendered: list[str] = []
     num_bytes = 2
-    for warning in warnings:
-        row = {"code": warning_code(warning), "param": param_of(warning.field), "message": warning.message}
+    for row in warning_rows(warnings):
         text = json.dumps(row)
         num_bytes += len(text) + 2
         if num_bytes > _MAX_HEADER_BYTES:
             break
         rendered.append(text)
     return f"[{', '.join(rendered)}]"
+
+
+def warning_rows(warnings: Iterable[report_pb2.CallWarning]) -> list[dict[str, object]]:
+    """Render warnings for a JSON body or event."""
+    return [
+        {"code": warning_code(warning), "param": param_of(warning.field), "message": warning.message}
+        for warning in warnings
+    ]
+
+
+def speech_usage(usage: report_pb2.Usage) -> dict[str, int]:
+    """Render what speaking consumed: the model's own token counts, and what every model has.
+
+    A model without tokens counts none; ``input_characters`` and ``output_audio_ms`` are always there.
+    """
+    return {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+        "input_characters": usage.input_characters,
+        "output_audio_ms": usage.output_audio_ms,
+    }
 
 
 def warning_code(warning: report_pb2.CallWarning) -> str:

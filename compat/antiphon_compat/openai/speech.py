@@ -1,37 +1,23 @@
-"""``POST /v1/audio/speech``: one text in, audio out, whole or as it is made."""
+"""``POST /v1/audio/speech``: one text in, audio out: whole, as it is made, or as events."""
 
 import asyncio
+import base64
 import contextlib
 from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from antiphon.speech.v1 import report_pb2, synthesis_service_pb2
 from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.body import read_json
+from antiphon_compat.openai.fields import Fields
 from antiphon_compat.openai.models import require_exact_model
-from antiphon_compat.openai.reports import finish_reason, header_text, warnings_header
+from antiphon_compat.openai.references import has_references
+from antiphon_compat.openai.speech_form import read_speech_form
+from antiphon_compat.openai.speech_reply import Event, SpeechReply
 from antiphon_compat.openai.speech_request import SpeechJob, read_speech
-from antiphon_compat.openai.true_length import set_flac_length, set_wav_length
+from antiphon_compat.openai.sse import EVENT_HEADERS, STREAM_HEADERS, cut_off, encode_event, send_failure
 from antiphon_compat.settings import CONFIG_KEY
 from antiphon_compat.upstream import FAILURE_KEY, UPSTREAM_KEY, call_metadata, events_of
-
-Event = synthesis_service_pb2.SynthesizeOnceResponse
-
-_CONTENT_TYPES = {
-    "mp3": "audio/mpeg",
-    "opus": "audio/ogg",
-    "aac": "audio/aac",
-    "flac": "audio/flac",
-    "wav": "audio/wav",
-    "pcm": "audio/L16; rate={rate}; channels=1",
-}
-_16_BIT = ("wav", "pcm", "flac")
-_VOICE_IGNORED = report_pb2.CallWarning(
-    code=report_pb2.WARNING_CODE_FIELD_IGNORED,
-    field="voice",
-    message="voice has no effect beside references or reference_codes.",
-)
 
 
 async def create_speech(request: web.Request) -> web.StreamResponse:
@@ -40,107 +26,73 @@ async def create_speech(request: web.Request) -> web.StreamResponse:
     Raises:
         ApiError: The request is wrong, or the speech failed before its first audio was sent.
     """
+    job = await _read(request)
     config = request.app[CONFIG_KEY]
-    fields = await read_json(request)
-    # In a thread: ten MiB of base64 would hold up everyone else's audio.
-    has_clip = fields.raw("ref_audio") or fields.raw("references") or fields.raw("reference_codes")
-    if has_clip:
-        job = await asyncio.to_thread(read_speech, fields, default_format=config.default_format)
-    else:
-        job = read_speech(fields, default_format=config.default_format)
     if config.strict_models:
-        await require_exact_model(request, job.model)
+        await require_exact_model(request, job.plan.config.model)
     call = request.app[UPSTREAM_KEY].synthesis.SynthesizeOnce(job.request, metadata=call_metadata(request))
     async with contextlib.aclosing(events_of(call)) as events:
-        reply = _SpeechReply(job)
-        return await (_stream(request, reply, events) if job.is_streamed else _whole(reply, events))
+        reply = SpeechReply(job.plan)
+        if job.delivery == "whole":
+            audio = await reply.whole_audio(events)
+            return web.Response(body=audio, headers=reply.headers() | reply.end_headers())
+        send = _send_events if job.delivery == "sse" else _send_audio
+        return await send(request, reply, events)
 
 
-class _SpeechReply:
-    """What is known of the answer so far."""
+async def parse_speech(fields: Fields, *, default_format: str) -> SpeechJob:
+    """Check a request; in a thread where it holds a clip, since ten MiB of base64 would hold up everyone else's audio.
 
-    def __init__(self, job: SpeechJob) -> None:
-        self.job = job
-        self.done: synthesis_service_pb2.UtteranceDone | None = None
-        self._started = synthesis_service_pb2.SynthesisStarted()
-        self._warnings = [_VOICE_IGNORED] if job.ignored_voice else []
-
-    def note(self, event: Event) -> None:
-        """Take in what is not audio."""
-        kind = event.WhichOneof("response")
-        if kind == "started":
-            self._started = event.started
-            self._warnings += event.started.warnings
-        elif kind == "warning":
-            self._warnings.append(event.warning)
-        elif kind == "utterance_done":
-            self.done = event.utterance_done
-
-    def require_done(self) -> synthesis_service_pb2.UtteranceDone:
-        """Give the report of the end.
-
-        Raises:
-            ApiError: There is none: the audio is not whole.
-        """
-        if self.done is None:
-            raise ApiError("ENGINE_FAILED", "The speech ended before it was complete.")
-        return self.done
-
-    def headers(self) -> dict[str, str]:
-        """Describe the audio and what was decided about it."""
-        response_format, rate_hz = self.job.response_format, self._started.sample_rate_hz
-        headers = {
-            "Content-Type": _CONTENT_TYPES[response_format].format(rate=rate_hz),
-            "X-Model": header_text(self._started.model),
-            "X-Warnings": warnings_header(self._warnings),
-            "X-Sample-Rate": str(rate_hz),
-            "X-Channels": "1",
-        }
-        if response_format in _16_BIT:
-            headers["X-Bit-Depth"] = "16"
-        return headers
+    Raises:
+        ApiError: The request is wrong.
+    """
+    if has_references(fields):
+        return await asyncio.to_thread(read_speech, fields, default_format=default_format)
+    return read_speech(fields, default_format=default_format)
 
 
-async def _whole(reply: _SpeechReply, events: AsyncIterator[Event]) -> web.Response:
-    body = bytearray()
-    async for event in events:
-        body += event.audio.data
-        reply.note(event)
-    done = reply.require_done()
-    if reply.job.response_format == "wav":
-        set_wav_length(body)
-    elif reply.job.response_format == "flac":
-        set_flac_length(body, done.num_samples)
-    ending = {"X-Finish-Reason": finish_reason(done.finish_reason), "X-Seed": str(done.seed)}
-    return web.Response(body=body, headers=reply.headers() | ending)
+async def _read(request: web.Request) -> SpeechJob:
+    is_form = request.content_type == "multipart/form-data"
+    fields = await (read_speech_form(request) if is_form else read_json(request))
+    return await parse_speech(fields, default_format=request.app[CONFIG_KEY].default_format)
 
 
-async def _stream(request: web.Request, reply: _SpeechReply, events: AsyncIterator[Event]) -> web.StreamResponse:
-    piece = await _next_audio(reply, events)  # until here a failure is a proper error response
-    response = web.StreamResponse(headers=reply.headers() | {"X-Accel-Buffering": "no"})
+async def _send_audio(request: web.Request, reply: SpeechReply, events: AsyncIterator[Event]) -> web.StreamResponse:
+    piece = await reply.next_audio(events)  # until here a failure is a proper error response
+    response = web.StreamResponse(headers=reply.headers() | STREAM_HEADERS)
     await response.prepare(request)
     try:
         while piece:
             await response.write(piece)
-            piece = await _next_audio(reply, events)
+            piece = await reply.next_audio(events)
         await response.write_eof()
     except (ApiError, ConnectionError) as error:
         # A clean end would look like the whole speech; a broken connection cannot be mistaken for it.
-        request[FAILURE_KEY] = error.row.http_code if isinstance(error, ApiError) else "client_gone"
-        if request.transport is not None:
-            request.transport.abort()
+        _note_failure(request, error)
+        cut_off(request)
     return response
 
 
-async def _next_audio(reply: _SpeechReply, events: AsyncIterator[Event]) -> bytes:
-    """Wait for audio; empty at the end.
+async def _send_events(request: web.Request, reply: SpeechReply, events: AsyncIterator[Event]) -> web.StreamResponse:
+    piece = await reply.next_audio(events)
+    response = web.StreamResponse(headers=reply.headers() | EVENT_HEADERS)
+    await response.prepare(request)
+    try:
+        while piece:
+            encoded = base64.b64encode(piece).decode()
+            await response.write(encode_event({"type": "speech.audio.delta", "audio": encoded}))
+            piece = await reply.next_audio(events)
+        await response.write(encode_event({"type": "speech.audio.done", **reply.report()}))
+        await response.write_eof()
+    except ApiError as error:
+        _note_failure(request, error)
+        with contextlib.suppress(ConnectionError):
+            await send_failure(request, response, "speech.audio.error", error)
+    except ConnectionError as error:
+        _note_failure(request, error)
+        cut_off(request)
+    return response
 
-    Raises:
-        ApiError: The speech failed or ended early.
-    """
-    async for event in events:
-        if event.audio.data:
-            return event.audio.data
-        reply.note(event)
-    reply.require_done()
-    return b""
+
+def _note_failure(request: web.Request, error: ApiError | ConnectionError) -> None:
+    request[FAILURE_KEY] = error.row.http_code if isinstance(error, ApiError) else "client_gone"

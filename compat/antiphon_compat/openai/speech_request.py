@@ -1,11 +1,13 @@
-"""Body of ``POST /v1/audio/speech`` into the contract's config."""
+"""Fields of a speech request into the contract's config; the same for HTTP, batches and the socket."""
 
 import dataclasses
+from typing import Literal
 
-from antiphon.speech.v1 import audio_pb2, synthesis_service_pb2
+from antiphon.speech.v1 import audio_pb2, report_pb2, synthesis_service_pb2
 from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.fields import Fields, checked_text, kind_of
 from antiphon_compat.openai.references import read_references
+from antiphon_compat.openai.speech_notices import refuse_word_times, speech_notices
 
 ENCODINGS = {
     "mp3": audio_pb2.AUDIO_ENCODING_MP3,
@@ -17,57 +19,78 @@ ENCODINGS = {
 }
 """The formats of the API and the contract's names for them."""
 
+Delivery = Literal["whole", "chunked", "sse"]
+"""How the audio goes out: in one piece, as it is made, or as it is made inside of events."""
+
+DEFAULT_VOICE = "default"
+"""The name that stands for no choice."""
+
 _MAX_INPUT_CHARS = 5000
 _MAX_NAME_CHARS = 256
 _MAX_INSTRUCTIONS_CHARS = 4096
-_DEFAULT_VOICE = "default"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SpeechPlan:
+    """How to speak, checked."""
+
+    config: synthesis_service_pb2.SynthesisConfig
+    response_format: str
+    notices: tuple[report_pb2.CallWarning, ...]
+    """Fields that have no effect, known before the server is asked."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SpeechJob:
-    """One request, checked."""
+    """What to say, how to say it and how to send it, checked."""
 
-    request: synthesis_service_pb2.SynthesizeOnceRequest
-    response_format: str
-    is_streamed: bool
-    ignored_voice: bool
-    """Whether a voice was named beside ``references``, which win."""
+    plan: SpeechPlan
+    text: str
+    delivery: Delivery
 
     @property
-    def model(self) -> str:
-        """The model asked for; empty for the server's default."""
-        return self.request.config.model
+    def request(self) -> synthesis_service_pb2.SynthesizeOnceRequest:
+        """The same in the contract's words."""
+        return synthesis_service_pb2.SynthesizeOnceRequest(config=self.plan.config, text=self.text)
 
 
 def read_speech(fields: Fields, *, default_format: str) -> SpeechJob:
-    """Check every field and say it in the contract's words.
+    """Check every field of a request.
 
     Raises:
         ApiError: A field is missing, out of range or of the wrong kind.
     """
     text = _input(fields)
+    return SpeechJob(read_plan(fields, default_format=default_format), text, _delivery(fields))
+
+
+def read_plan(fields: Fields, *, default_format: str) -> SpeechPlan:
+    """Check every field but the text and the way it is sent.
+
+    Raises:
+        ApiError: A field is out of range or of the wrong kind.
+    """
     response_format = fields.choice("response_format", ENCODINGS, reason="UNSUPPORTED_FORMAT") or default_format
-    _check_stream_format(fields)
+    refuse_word_times(fields)
     voice, references = _voice(fields), read_references(fields)
-    if fields.raw("ref_audio") is not None and voice not in (None, _DEFAULT_VOICE):
+    is_voice_named = voice not in (None, DEFAULT_VOICE)
+    if fields.raw("ref_audio") is not None and is_voice_named:
         raise ApiError.invalid("voice", "voice and ref_audio exclude each other; leave one out.")
     config = synthesis_service_pb2.SynthesisConfig(
         model=fields.text("model", max_chars=_MAX_NAME_CHARS) or "",
         voice="" if references else voice or "",
         references=references,
-        format=audio_pb2.AudioFormat(encoding=ENCODINGS[response_format]),
+        format=audio_pb2.AudioFormat(
+            encoding=ENCODINGS[response_format], sample_rate_hz=fields.whole("sample_rate", 8000, 48000) or 0
+        ),
         language=fields.text("language", max_chars=_MAX_NAME_CHARS) or "",
         speed=fields.number("speed", 0.25, 4.0),
         instructions=fields.text("instructions", max_chars=_MAX_INSTRUCTIONS_CHARS) or "",
         sampling=_sampling(fields),
-        initial_codec_chunk_frames=fields.whole("initial_codec_chunk_frames", 0, 2**31 - 1),
+        initial_codec_chunk_frames=fields.whole("initial_codec_chunk_frames", 0, 8192),
     )
-    return SpeechJob(
-        request=synthesis_service_pb2.SynthesizeOnceRequest(config=config, text=text),
-        response_format=response_format,
-        is_streamed=fields.flag("stream"),
-        ignored_voice=bool(references) and voice not in (None, _DEFAULT_VOICE),
-    )
+    notices = speech_notices(fields, is_voice_ignored=bool(references) and is_voice_named)
+    return SpeechPlan(config, response_format, notices)
 
 
 def _input(fields: Fields) -> str:
@@ -78,6 +101,14 @@ def _input(fields: Fields) -> str:
     if not text.strip():
         raise ApiError("TEXT_EMPTY", "input must have 1 to 5000 characters that are not all blank.", param="input")
     return text
+
+
+def _delivery(fields: Fields) -> Delivery:
+    is_streamed = fields.flag("stream")
+    stream_format = fields.choice("stream_format", ("audio", "sse"))
+    if stream_format == "sse":
+        return "sse"
+    return "chunked" if is_streamed or stream_format == "audio" else "whole"
 
 
 def _voice(fields: Fields) -> str | None:
@@ -102,9 +133,3 @@ def _sampling(fields: Fields) -> synthesis_service_pb2.SamplingParams:
         seed=fields.whole("seed", 0, 2**63 - 1),
         max_new_tokens=fields.whole("max_new_tokens", 1, 8192),
     )
-
-
-def _check_stream_format(fields: Fields) -> None:
-    if fields.choice("stream_format", ("audio", "sse")) == "sse":
-        message = "stream_format sse is not offered by this server; leave it out, or ask for audio."
-        raise ApiError("UNSUPPORTED_FEATURE", message, param="stream_format")

@@ -16,11 +16,24 @@ from antiphon_compat.openai.body import in_time, refuse_large, too_large
 PIECE_BYTES = 64 * 1024
 """Size of the pieces a file is written and read in; also the contract's largest audio message."""
 
-_MAX_FIELD_BYTES = 64 * 1024
 _MAX_PARTS = 64
-_FILE = "file"
 # What aiohttp's reader raises on a form that is cut, has no boundary or has broken headers.
 _MALFORMED = (ValueError, AssertionError, LookupError, RuntimeError, HttpProcessingError, web.RequestPayloadError)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FormLimits:
+    """What a form may hold, and what it must."""
+
+    max_file_bytes: int
+    max_field_bytes: int = 64 * 1024
+    """Of one text field."""
+    max_text_bytes: int = _MAX_PARTS * 64 * 1024
+    """Of all text fields together."""
+    file_name: str = "file"
+    """Name of the one field that is a file."""
+    is_file_required: bool = True
+    """Whether that field must be there, as a file; else it may also be text."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -28,8 +41,10 @@ class UploadForm:
     """A form whose fields may stand before or after its file."""
 
     file: IO[bytes]
+    limits: FormLimits
     fields: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     num_bytes: int = 0
+    num_text_bytes: int = 0
     has_file: bool = False
 
     async def pieces(self) -> AsyncIterator[bytes]:
@@ -38,28 +53,43 @@ class UploadForm:
         while piece := await asyncio.to_thread(self.file.read, PIECE_BYTES):
             yield piece
 
+    async def content(self) -> bytes:
+        """Read the whole file; for files whose limit is small."""
+        return b"".join([piece async for piece in self.pieces()])
+
 
 @contextlib.asynccontextmanager
 async def open_form(request: web.Request, *, max_file_bytes: int) -> AsyncIterator[UploadForm]:
-    """Read the whole form; its file is gone from the disk when the context ends.
+    """Read a whole form with a file named ``file``; it is gone from the disk when the context ends.
 
     Raises:
         ApiError: The form is malformed, too large or too slow, or has no file.
     """
+    async with open_limited_form(request, FormLimits(max_file_bytes)) as form:
+        yield form
+
+
+@contextlib.asynccontextmanager
+async def open_limited_form(request: web.Request, limits: FormLimits) -> AsyncIterator[UploadForm]:
+    """Read a whole form; its file is gone from the disk when the context ends.
+
+    Raises:
+        ApiError: The form is malformed, too large or too slow, or a file is missing or not expected.
+    """
     if request.content_type != "multipart/form-data":
         raise ApiError("BAD_MEDIA_TYPE", "The body must be a form: send Content-Type: multipart/form-data.")
-    refuse_large(request, max_file_bytes + _MAX_PARTS * _MAX_FIELD_BYTES)
+    refuse_large(request, limits.max_file_bytes + limits.max_text_bytes)
     file = await asyncio.to_thread(tempfile.TemporaryFile)
     try:
-        form = UploadForm(file)
-        await _read_parts(request, form, max_file_bytes)
-        _require_file(form)
+        form = UploadForm(file, limits)
+        await _read_parts(request, form)
+        _check_file(form)
         yield form
     finally:
         await asyncio.to_thread(file.close)
 
 
-async def _read_parts(request: web.Request, form: UploadForm, max_file_bytes: int) -> None:
+async def _read_parts(request: web.Request, form: UploadForm) -> None:
     try:
         reader = await request.multipart()
         for _ in range(_MAX_PARTS):
@@ -68,42 +98,57 @@ async def _read_parts(request: web.Request, form: UploadForm, max_file_bytes: in
                 return
             if isinstance(part, MultipartReader):
                 raise ApiError.invalid(None, "A form inside the form is not understood.")
-            await _read_part(request, part, form=form, max_file_bytes=max_file_bytes)
+            await _read_part(request, part, form)
     except _MALFORMED as error:
         raise ApiError.invalid(None, "The multipart form is malformed or cut.") from error
     raise ApiError.invalid(None, f"The form has more than {_MAX_PARTS} parts.")
 
 
-async def _read_part(request: web.Request, part: BodyPartReader, *, form: UploadForm, max_file_bytes: int) -> None:
-    if part.name == _FILE and part.filename is not None:
-        if form.has_file:
-            raise ApiError.invalid(_FILE, "file must be given once.")
-        form.has_file = True
-        await _spool(request, part, form=form, max_file_bytes=max_file_bytes)
+async def _read_part(request: web.Request, part: BodyPartReader, form: UploadForm) -> None:
+    if part.filename is not None and part.name == form.limits.file_name:
+        await _spool(request, part, form)
         return
-    value = bytearray()
-    while piece := await in_time(request, part.read_chunk(PIECE_BYTES)):
-        value += piece
-        if len(value) > _MAX_FIELD_BYTES:
-            raise ApiError.invalid(part.name, f"A form field is over the limit of {_MAX_FIELD_BYTES // 1024} KiB.")
+    value = await _text_of(request, part, form)
     try:
         form.fields.setdefault(part.name or "", []).append(value.decode("utf-8"))
     except UnicodeDecodeError:
         raise ApiError.invalid(part.name, "A form field is not UTF-8.") from None
 
 
-async def _spool(request: web.Request, part: BodyPartReader, *, form: UploadForm, max_file_bytes: int) -> None:
+async def _text_of(request: web.Request, part: BodyPartReader, form: UploadForm) -> bytearray:
+    value, limits = bytearray(), form.limits
+    while piece := await in_time(request, part.read_chunk(PIECE_BYTES)):
+        value += piece
+        form.num_text_bytes += len(piece)
+        if len(value) > limits.max_field_bytes:
+            raise ApiError.invalid(
+                part.name, f"A form field is over the limit of {limits.max_field_bytes // 1024} KiB."
+            )
+        if form.num_text_bytes > limits.max_text_bytes:
+            raise too_large(limits.max_text_bytes)
+    return value
+
+
+async def _spool(request: web.Request, part: BodyPartReader, form: UploadForm) -> None:
+    name, max_bytes = form.limits.file_name, form.limits.max_file_bytes
+    if form.has_file:
+        raise ApiError.invalid(name, f"{name} must be given once.")
+    form.has_file = True
     while piece := await in_time(request, part.read_chunk(PIECE_BYTES)):
         form.num_bytes += len(piece)
-        if form.num_bytes > max_file_bytes:
-            raise too_large(max_file_bytes, param=_FILE)
+        if form.num_bytes > max_bytes:
+            raise too_large(max_bytes, param=name)
         await asyncio.to_thread(form.file.write, piece)
 
 
-def _require_file(form: UploadForm) -> None:
-    if _FILE in form.fields:
-        raise ApiError.invalid(_FILE, "file must be an uploaded file, not a text field.")
-    if not form.has_file:
-        raise ApiError.invalid(_FILE, "file is required: upload an audio file under this name.")
-    if not form.num_bytes:
-        raise ApiError("BAD_AUDIO", "file is empty.", param=_FILE)
+def _check_file(form: UploadForm) -> None:
+    name = form.limits.file_name
+    if form.limits.is_file_required:
+        if name in form.fields:
+            raise ApiError.invalid(name, f"{name} must be an uploaded file, not a text field.")
+        if not form.has_file:
+            raise ApiError.invalid(name, f"{name} is required: upload an audio file under this name.")
+    elif form.has_file and name in form.fields:
+        raise ApiError.invalid(name, f"{name} must be given once.")
+    if form.has_file and not form.num_bytes:
+        raise ApiError("BAD_AUDIO", f"{name} is empty.", param=name)

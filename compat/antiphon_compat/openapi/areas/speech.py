@@ -5,9 +5,11 @@ from antiphon_compat.openapi.parts import BODY, SERVER, Json, curl, errors, head
 _CLIP = "A data URI or base64 of an audio file, at most 10 MiB decoded."
 _REFERENCE: Json = {
     "type": "object",
-    "required": ["audio_path"],
     "properties": {
-        "audio_path": {"type": "string", "description": f"{_CLIP} Never a path: no file is opened for a caller."},
+        "audio_path": optional(
+            {"type": "string", "description": f"{_CLIP} Never a path or an address: nothing is opened or fetched."}
+        ),
+        "audio": optional({"type": "string", "description": "The same by a shorter name; one of the two is needed."}),
         "text": optional({"type": "string", "maxLength": 5000, "description": "What is said in the clip."}),
     },
 }
@@ -21,10 +23,17 @@ PATHS: Json = {
         "post": {
             "tags": ["speech"],
             "summary": "Speak a text",
-            "description": "The whole file, or with `stream` its bytes as they are made. Unknown fields are ignored.",
+            "description": (
+                "The whole file; with `stream` its bytes as they are made; with `stream_format: sse` the same bytes "
+                "inside of events. Fields that nobody here knows are ignored; fields without an effect, and names "
+                "that are almost right, are named in `X-Warnings`."
+            ),
             "requestBody": {
                 "required": True,
-                "content": {"application/json": {"schema": ref("SpeechRequest")}},
+                "content": {
+                    "multipart/form-data": {"schema": ref("SpeechForm")},
+                    "application/json": {"schema": ref("SpeechRequest")},
+                },
             },
             "responses": {
                 "200": {
@@ -38,7 +47,7 @@ PATHS: Json = {
                         "X-Finish-Reason",
                         "X-Seed",
                     ),
-                    "content": _AUDIO,
+                    "content": _AUDIO | {"text/event-stream": {"schema": {"type": "string"}}},
                 },
                 **errors(BODY, SERVER),
             },
@@ -49,79 +58,112 @@ PATHS: Json = {
         }
     },
 }
-SCHEMAS: Json = {
-    "SpeechRequest": {
-        "type": "object",
-        "required": ["input"],
-        "properties": {
-            "input": {
-                "type": "string",
-                "minLength": 1,
-                "maxLength": 5000,
-                "description": "What to say; it may hold tags such as `<|emotion:elation|>`.",
-            },
-            "model": optional({"type": "string", "maxLength": 256, "description": "Model id or alias."}),
-            "voice": {
-                "anyOf": [
-                    {"type": ["string", "null"], "maxLength": 256},
-                    {
-                        "type": "object",
-                        "required": ["id"],
-                        "properties": {"id": {"type": "string", "maxLength": 256}},
-                    },
-                ],
-                "description": "Name of a voice, or an object with its id.",
-            },
-            "instructions": optional({"type": "string", "maxLength": 4096, "description": "How to say it."}),
-            "response_format": optional(
-                {
-                    "type": "string",
-                    "enum": ["mp3", "opus", "aac", "flac", "wav", "pcm"],
-                    "default": "mp3",
-                    "description": "pcm is headerless 16-bit little-endian mono.",
-                }
-            ),
-            "speed": optional({"type": "number", "minimum": 0.25, "maximum": 4.0, "default": 1.0}),
-            "stream": optional(
-                {"type": "boolean", "default": False, "description": "Send the bytes as they are made, in any format."}
-            ),
-            "stream_format": optional({"type": "string", "enum": ["audio", "sse"], "default": "audio"}),
-            "language": optional({"type": "string", "maxLength": 256, "description": "Language of the text."}),
-            "ref_audio": optional({"type": "string", "description": f"A voice to clone. {_CLIP}"}),
-            "ref_text": optional({"type": "string", "maxLength": 5000, "description": "What is said in ref_audio."}),
-            "references": optional(
-                {
-                    "type": "array",
-                    "maxItems": 8,
-                    "items": _REFERENCE,
-                    "description": "Voices to clone; `voice` is then ignored.",
-                }
-            ),
-            "reference_codes": optional(
-                {
-                    "type": "array",
-                    "minItems": 1,
-                    "items": {
-                        "type": "array",
-                        "minItems": 8,
-                        "maxItems": 8,
-                        "items": {"type": "integer", "minimum": 0, "maximum": 1023},
-                    },
-                    "description": "An encoded reference: rows of eight codes.",
-                }
-            ),
-            "reference_text": optional(
-                {"type": "string", "maxLength": 5000, "description": "What is said in reference_codes."}
-            ),
-            "temperature": optional({"type": "number", "minimum": 0, "maximum": 2}),
-            "top_p": optional({"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
-            "top_k": optional({"type": "integer", "minimum": 1, "maximum": 1026}),
-            "seed": optional({"type": "integer", "minimum": 0, "maximum": 2**63 - 1}),
-            "max_new_tokens": optional({"type": "integer", "minimum": 1, "maximum": 8192}),
-            "initial_codec_chunk_frames": optional({"type": "integer", "minimum": 0, "maximum": 2**31 - 1}),
-            "extra_body": optional(
-                {"type": "object", "description": "More fields of this list; they win over those beside it."}
-            ),
+_IN_FORMS: Json = {
+    "ref_audio": {"type": "string", "format": "binary", "description": "A file, or text as in JSON."},
+    "voice": {"type": "string", "maxLength": 256},
+    "references": {"type": "string", "contentMediaType": "application/json"},
+    "reference_codes": {"type": "string", "contentMediaType": "application/json"},
+    "extra_body": {"type": "string", "contentMediaType": "application/json"},
+    "tn": {"type": "string"},
+}
+_REQUEST: Json = {
+    "type": "object",
+    "required": ["input"],
+    "properties": {
+        "input": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 5000,
+            "description": "What to say; it may hold tags such as `<|emotion:elation|>`.",
         },
+        "model": optional({"type": "string", "maxLength": 256, "description": "Model id or alias."}),
+        "voice": {
+            "anyOf": [
+                {"type": ["string", "null"], "maxLength": 256},
+                {
+                    "type": "object",
+                    "required": ["id"],
+                    "properties": {"id": {"type": "string", "maxLength": 256}},
+                },
+            ],
+            "description": "Name of a voice, or an object with its id.",
+        },
+        "instructions": optional({"type": "string", "maxLength": 4096, "description": "How to say it."}),
+        "response_format": optional(
+            {
+                "type": "string",
+                "enum": ["mp3", "opus", "aac", "flac", "wav", "pcm"],
+                "default": "mp3",
+                "description": "pcm is headerless 16-bit little-endian mono.",
+            }
+        ),
+        "speed": optional({"type": "number", "minimum": 0.25, "maximum": 4.0, "default": 1.0}),
+        "stream": optional(
+            {"type": "boolean", "default": False, "description": "Send the bytes as they are made, in any format."}
+        ),
+        "stream_format": optional(
+            {
+                "type": "string",
+                "enum": ["audio", "sse"],
+                "description": "audio streams bare bytes, sse events; either wins over stream.",
+            }
+        ),
+        "sample_rate": optional(
+            {
+                "type": "integer",
+                "minimum": 8000,
+                "maximum": 48000,
+                "default": 24000,
+                "description": "Samples per second, in formats that can have it.",
+            }
+        ),
+        "language": optional({"type": "string", "maxLength": 256, "description": "Language of the text."}),
+        "ref_audio": optional({"type": "string", "description": f"A voice to clone. {_CLIP}"}),
+        "ref_text": optional({"type": "string", "maxLength": 5000, "description": "What is said in ref_audio."}),
+        "references": optional(
+            {
+                "type": "array",
+                "maxItems": 8,
+                "items": _REFERENCE,
+                "description": "Voices to clone; `voice` is then ignored.",
+            }
+        ),
+        "reference_codes": optional(
+            {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "type": "array",
+                    "minItems": 8,
+                    "maxItems": 8,
+                    "items": {"type": "integer", "minimum": 0, "maximum": 1023},
+                },
+                "description": "An encoded reference: rows of eight codes.",
+            }
+        ),
+        "reference_text": optional(
+            {"type": "string", "maxLength": 5000, "description": "What is said in reference_codes."}
+        ),
+        "temperature": optional({"type": "number", "minimum": 0, "maximum": 2}),
+        "top_p": optional({"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
+        "top_k": optional({"type": "integer", "minimum": 1, "maximum": 1026}),
+        "seed": optional({"type": "integer", "minimum": 0, "maximum": 2**63 - 1}),
+        "max_new_tokens": optional({"type": "integer", "minimum": 1, "maximum": 8192}),
+        "initial_codec_chunk_frames": optional({"type": "integer", "minimum": 0, "maximum": 8192}),
+        "tn": {
+            "type": ["boolean", "string", "null"],
+            "description": "Accepted, with a warning: the model reads numbers and abbreviations in its own way.",
+        },
+        "tn_language": optional({"type": "string", "maxLength": 35, "description": "The same."}),
+        "word_timestamps": {
+            "description": "Refused where it asks for anything: no model here gives times of words in speech."
+        },
+        "extra_body": optional(
+            {"type": "object", "description": "More fields of this list; they win over those beside it."}
+        ),
     },
+}
+SCHEMAS: Json = {
+    "SpeechRequest": _REQUEST,
+    "SpeechForm": {**_REQUEST, "properties": _REQUEST["properties"] | _IN_FORMS},
 }

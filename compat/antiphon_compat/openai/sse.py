@@ -1,0 +1,47 @@
+"""Server-sent events: one JSON object each, and an ending that cannot be mistaken for another."""
+
+import asyncio
+import json
+
+from aiohttp import web
+
+from antiphon_compat.errors import ApiError, error_body
+
+STREAM_HEADERS = {
+    "X-Accel-Buffering": "no",  # a proxy that collects the body would undo the streaming
+    "Cache-Control": "no-cache",
+}
+"""Headers of every body that is sent while it is made."""
+
+EVENT_HEADERS = STREAM_HEADERS | {"Content-Type": "text/event-stream"}
+"""Headers of a body of events."""
+
+_FLUSH_S = 5.0
+
+
+def encode_event(event: dict[str, object]) -> bytes:
+    """Write one event: a data line and an empty line."""
+    return f"data: {json.dumps(event)}\n\n".encode()
+
+
+async def send_failure(request: web.Request, response: web.StreamResponse, kind: str, error: ApiError) -> None:
+    """Tell what failed, then break the body off; clients that do not know the event still see that it is not whole.
+
+    Args:
+        request: The request that is being answered.
+        response: Its answer, under way.
+        kind: Type of the event, e.g. ``speech.audio.error``.
+        error: What failed.
+
+    Raises:
+        ConnectionError: The client is gone.
+    """
+    await response.write(encode_event({"type": kind, "error": error_body(error)}))
+    cut_off(request)
+
+
+def cut_off(request: web.Request) -> None:
+    """Close the connection without ending the body; what was written is still sent, if the client reads it soon."""
+    if (transport := request.transport) is not None:
+        transport.close()
+        asyncio.get_running_loop().call_later(_FLUSH_S, transport.abort)
