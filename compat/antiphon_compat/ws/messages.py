@@ -7,6 +7,9 @@ from antiphon_compat import strict_json
 from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.fields import Fields, checked_text, kind_of
 
+SAMPLE_RATE_HZ = 16000
+"""Rate of what the microphone sends."""
+
 _DEFAULT_SCENARIO = "daily"
 _MAX_SCENARIO_CHARS = 256
 _MAX_TEXT_BYTES = 32 * 1024
@@ -17,7 +20,7 @@ _ROLES = {
     "user": conversation_service_pb2.ITEM_ROLE_USER,
     "assistant": conversation_service_pb2.ITEM_ROLE_ASSISTANT,
 }
-_INPUT = audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=16000)
+_INPUT = audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=SAMPLE_RATE_HZ)
 _OUTPUT = audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=24000)
 
 Config = conversation_service_pb2.ConversationConfig

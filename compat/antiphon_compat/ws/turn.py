@@ -18,12 +18,23 @@ _MAX_AUDIO_BYTES = 64 * 1024  # the contract's largest audio message
 class Turn:
     """A running RPC and the task that passes its events on."""
 
-    def __init__(self, upstream: Upstream, listener: Listener, metadata: Metadata) -> None:
-        """Open the call; nothing is sent before ``send``."""
+    def __init__(self, upstream: Upstream, listener: Listener, metadata: Metadata, *, name: str) -> None:
+        """Open the call; nothing is sent before ``listen`` or ``take_text``. The name is for the client's eyes."""
         self.is_recording = False
+        self.num_heard_bytes = 0
+        self._name = name
         self._call = upstream.conversation.Converse(metadata=metadata)
         self._relay = Relay(listener)
         self._task = asyncio.create_task(self._run())
+
+    def __str__(self) -> str:
+        """Give the name, e.g. ``turn 2 (typed)``."""
+        return self._name
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether the client has said its part and waits for the end of the reply."""
+        return not (self.is_recording or self._relay.is_over or self._task.done())
 
     async def listen(self, config: conversation_service_pb2.ConversationConfig) -> None:
         """Begin a spoken turn."""
@@ -37,6 +48,7 @@ class Turn:
 
     async def hear(self, audio: bytes) -> None:
         """Pass on what the microphone heard, in order, at the pace the server takes it."""
+        self.num_heard_bytes += len(audio)
         for at in range(0, len(audio), _MAX_AUDIO_BYTES):
             await self._send(Request(audio=audio[at : at + _MAX_AUDIO_BYTES]))
 
@@ -47,6 +59,7 @@ class Turn:
 
     async def cancel(self) -> None:
         """End the RPC at once; when this returns, nothing more of the turn is sent."""
+        self.is_recording = False
         self._call.cancel()
         self._task.cancel()
         await asyncio.wait([self._task])

@@ -2,65 +2,68 @@
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Coroutine
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from antiphon_compat.config import CompatConfig
 from antiphon_compat.errors import ApiError
-from antiphon_compat.settings import CONFIG_KEY, MIB
+from antiphon_compat.settings import CONFIG_KEY
 from antiphon_compat.upstream import REQUEST_ID_KEY, UPSTREAM_KEY, call_metadata
-from antiphon_compat.ws.messages import Start, Stop, Text, read_message
+from antiphon_compat.ws.connection import Connection
+from antiphon_compat.ws.messages import SAMPLE_RATE_HZ, Start, Stop, read_message
 from antiphon_compat.ws.relay import error_event
 from antiphon_compat.ws.turn import Turn
 
-_MAX_MESSAGE_BYTES = MIB
-_HEARTBEAT_S = 20.0
-_CLOSE_TIMEOUT_S = 2.0
-_WRITER_LIMIT_BYTES = 64 * 1024  # 1.4 s of audio; a slow reader makes generation wait
 _SAMPLE_BYTES = 2
 _MAX_ID_STEM_CHARS = 112
+_MAX_REFUSED_IN_A_ROW = 100
+_LARGE_CHARS = 64 * 1024  # parsing more than this would hold up everyone else's audio
 
 
 async def voice_socket(request: web.Request) -> web.WebSocketResponse:
-    """Hold the conversation until the client leaves or the process stops."""
-    ws = web.WebSocketResponse(
-        timeout=_CLOSE_TIMEOUT_S,
-        heartbeat=_HEARTBEAT_S,
-        max_msg_size=_MAX_MESSAGE_BYTES,
-        writer_limit=_WRITER_LIMIT_BYTES,
-        compress=False,  # audio does not shrink, it only costs time
-    )
-    await ws.prepare(request)
-    socket = VoiceSocket(request, ws)
-    request.app[SOCKETS_KEY].add(socket)
+    """Hold the conversation until the client leaves, stays idle too long, or the process stops."""
+    config, sockets = request.app[CONFIG_KEY], request.app[SOCKETS_KEY]
+    socket = VoiceSocket(request, config)
+    ws = await socket.connection.open({"X-Max-Recording-S": str(config.max_recording_s)})
+    if len(sockets) >= config.max_sockets:
+        await socket.connection.close(WSCloseCode.TRY_AGAIN_LATER, f"all {config.max_sockets} sockets are taken")
+        return ws
+    sockets.add(socket)
     try:
         await socket.run()
     finally:
-        request.app[SOCKETS_KEY].discard(socket)
+        sockets.discard(socket)
     return ws
 
 
 class VoiceSocket:
-    """One client: at most one turn at a time; a new one ends the one before."""
+    """One client: at most one turn at a time; ``start`` ends the one before, ``text`` waits until it is answered."""
 
-    def __init__(self, request: web.Request, ws: web.WebSocketResponse) -> None:
+    def __init__(self, request: web.Request, config: CompatConfig) -> None:
         """Start without a turn."""
-        self._request = request
-        self._ws = ws
+        self._request, self._config = request, config
         self._turn: Turn | None = None
         self._num_turns = 0
+        self._num_refused = 0
+        self.connection = Connection(
+            request, ping_s=config.socket_ping_s, idle_s=config.socket_idle_timeout_s, is_busy=self._is_answering
+        )
 
     async def run(self) -> None:
         """Read messages until the socket closes; the running turn ends with it."""
         try:
-            async for message in self._ws:
-                if message.type is WSMsgType.TEXT:
-                    await self._answer_errors(self._on_message(message.data))
-                elif message.type is WSMsgType.BINARY:
-                    await self._answer_errors(self._on_audio(message.data))
+            async with contextlib.aclosing(self.connection.messages()) as messages:
+                async for message in messages:
+                    is_text = message.type is WSMsgType.TEXT
+                    await self._answer_errors(
+                        self._on_message(message.data) if is_text else self._on_audio(message.data)
+                    )
         except ConnectionError:
             return  # gone while it was being told something
+        except Exception:
+            await self.connection.close(WSCloseCode.INTERNAL_ERROR, "the server failed")
+            raise
         finally:
             if self._turn is not None:
                 await self._turn.cancel()
@@ -69,40 +72,31 @@ class VoiceSocket:
         """Let the running reply finish, then close; an open microphone is not waited for."""
         if self._turn is not None and not self._turn.is_recording:
             await self._turn.wait()
-        await self._ws.close(code=WSCloseCode.GOING_AWAY)
-
-    async def send_event(self, event: dict[str, object]) -> None:
-        """Send one JSON frame.
-
-        Raises:
-            ConnectionError: The client is gone.
-        """
-        await self._ws.send_str(json.dumps(event, ensure_ascii=False))
-
-    async def send_audio(self, audio: bytes) -> None:
-        """Send one binary frame.
-
-        Raises:
-            ConnectionError: The client is gone.
-        """
-        await self._ws.send_bytes(audio)
+        await self.connection.close(WSCloseCode.GOING_AWAY, "the server is stopping")
 
     async def _answer_errors(self, handling: Coroutine[None, None, None]) -> None:
         try:
             await handling
+            self._num_refused = 0
         except ApiError as error:
-            await self.send_event(error_event(error))
+            self._num_refused += 1
+            await self.connection.send_event(error_event(error))
+        if self._num_refused >= _MAX_REFUSED_IN_A_ROW:
+            await self.connection.close(
+                WSCloseCode.POLICY_VIOLATION, f"{_MAX_REFUSED_IN_A_ROW} messages in a row were refused"
+            )
 
     async def _on_message(self, raw: str) -> None:
-        message = read_message(raw)
+        message = await asyncio.to_thread(read_message, raw) if len(raw) > _LARGE_CHARS else read_message(raw)
         if isinstance(message, Stop):
             if self._turn is None or not self._turn.is_recording:
                 raise ApiError("STREAM_ORDER", "stop came without a running start.")
             await self._turn.stop_listening()
         elif isinstance(message, Start):
-            await (await self._new_turn()).listen(message.config)
-        elif isinstance(message, Text):
-            await (await self._new_turn()).take_text(message.config, message.text)
+            await (await self._new_turn("spoken")).listen(message.config)
+        else:
+            self._refuse_parallel()
+            await (await self._new_turn("typed")).take_text(message.config, message.text)
 
     async def _on_audio(self, audio: bytes) -> None:
         if self._turn is None:
@@ -112,15 +106,29 @@ class VoiceSocket:
         if len(audio) % _SAMPLE_BYTES:
             message = f"Audio must be whole 16-bit samples; {len(audio)} bytes is an odd number."
             raise ApiError("BAD_AUDIO", message)
+        limit_s = self._config.max_recording_s
+        if self._turn.num_heard_bytes + len(audio) > limit_s * SAMPLE_RATE_HZ * _SAMPLE_BYTES:
+            await self._turn.cancel()
+            message = f"The recording is over the limit of {limit_s} s; {self._turn} is dropped."
+            raise ApiError("AUDIO_TOO_LONG", message)
         await self._turn.hear(audio)
 
-    async def _new_turn(self) -> Turn:
+    def _is_answering(self) -> bool:
+        return self._turn is not None and self._turn.is_answering
+
+    def _refuse_parallel(self) -> None:
+        if self._is_answering():
+            message = f"{self._turn} is still being answered; wait for its reply_done, or send start to end it."
+            raise ApiError("STREAM_ORDER", message.capitalize())
+
+    async def _new_turn(self, kind: str) -> Turn:
         if self._turn is not None:
             await self._turn.cancel()
         self._num_turns += 1
         stem = self._request[REQUEST_ID_KEY][:_MAX_ID_STEM_CHARS]
         metadata = call_metadata(self._request, request_id=f"{stem}.{self._num_turns}")
-        self._turn = Turn(self._request.app[UPSTREAM_KEY], self, metadata)
+        name = f"turn {self._num_turns} ({kind})"
+        self._turn = Turn(self._request.app[UPSTREAM_KEY], self.connection, metadata, name=name)
         return self._turn
 
 
