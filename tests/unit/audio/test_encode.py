@@ -12,6 +12,7 @@ from antiphon_server.audio.format import Encoding, Format
 from antiphon_server.errors import UnsupportedFormat
 
 CHUNK_BYTES = 2 * 960
+MPEG_RATES_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 COMPRESSED = [Encoding.MP3, Encoding.OGG_OPUS, Encoding.AAC, Encoding.FLAC]
 
 
@@ -34,6 +35,14 @@ def read(data, flac_samples=0):
         return file.read(dtype="int16"), file.samplerate, file.channels
 
 
+def listened(data):
+    """Decode as a player of the ffmpeg family does."""
+    with av.open(io.BytesIO(data)) as file:
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=file.streams.audio[0].rate)
+        frames = [piece for frame in file.decode(audio=0) for piece in resampler.resample(frame)]
+    return np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames])
+
+
 def loudest_hz(samples, rate_hz):
     spectrum = np.abs(np.fft.rfft(samples.astype(float) * np.hanning(len(samples))))
     return np.argmax(spectrum) * rate_hz / len(samples)
@@ -45,17 +54,46 @@ def test_another_reader_hears_the_same_tone(encoding, rate_hz):
     samples, read_hz, channels = read(
         b"".join(encode(Format(encoding, rate_hz), tone(rate_hz, 1.0))), flac_samples=rate_hz
     )
-    # libsndfile reads Opus at the rate it was made from; MP3 gains the codec's delay and the fill of the last frame.
+    # libsndfile reads Opus at the rate it was made from, and heeds the delay an MP3 states only if its length is known.
     assert (read_hz, channels) == (rate_hz, 1)
     assert 1.0 <= len(samples) / rate_hz <= (1.25 if encoding is Encoding.MP3 else 1.0)
     assert abs(loudest_hz(samples, rate_hz) - 440) < 5
 
 
+@pytest.mark.parametrize("num_samples", [300, 24_000, 24_001, 24_523])
+@pytest.mark.parametrize("rate_hz", MPEG_RATES_HZ)
+def test_an_mp3_player_skips_the_delay_it_is_told_of(rate_hz, num_samples):
+    pcm = tone(rate_hz, 4.0)[: num_samples * 2]
+    data = b"".join(encode(Format(Encoding.MP3, rate_hz), pcm))
+    decoded = listened(data)
+    surplus = len(decoded) - num_samples
+    assert 0 <= surplus < (1_152 if rate_hz >= 32_000 else 576), "only the last frame is filled up"
+    if num_samples >= 24_000:
+        loudest = np.correlate(decoded[100:4_000].astype(float), np.frombuffer(pcm, "<i2")[100:4_000].astype(float))
+        assert loudest > 0.97 * np.sum(np.square(decoded[100:4_000].astype(float))), "and the sound stands where it was"
+
+
+@pytest.mark.parametrize("rate_hz", MPEG_RATES_HZ)
+def test_an_mp3_begins_with_one_frame_of_information_like_those_that_follow(rate_hz):
+    data = b"".join(encode(Format(Encoding.MP3, rate_hz), tone(rate_hz, 0.5)))
+    assert data.count(b"Info") == 1
+    second = data.index(b"\xff", data.index(b"LAME") + 36)
+    padding_bit = 2
+    assert data[:2] == data[second : second + 2]
+    assert data[2] == data[second + 2] & ~padding_bit
+    assert data[3] & 0xC0 == data[second + 3] & 0xC0 == 0xC0
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 24_000, 48_000])
 @pytest.mark.parametrize("encoding", [Encoding.WAV, Encoding.FLAC])
-def test_lossless_formats_lose_nothing(encoding):
-    pcm = tone(24_000, 0.3)
-    samples, _, _ = read(b"".join(encode(Format(encoding, 24_000), pcm)), flac_samples=7_200)
+def test_lossless_formats_lose_nothing(encoding, rate_hz):
+    noise = np.random.default_rng(1).standard_normal(rate_hz * 2)
+    loudness = np.geomspace(1, 32_767, rate_hz * 2)
+    pcm = tone(rate_hz, 0.3) + np.clip(noise * loudness, -32_768, 32_767).astype("<i2").tobytes() + bytes(9_999 * 2)
+    data = b"".join(encode(Format(encoding, rate_hz), pcm))
+    samples, _, _ = read(data, flac_samples=len(pcm) // 2)
     assert samples.astype("<i2").tobytes() == pcm
+    assert listened(data).tobytes() == pcm
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 24_000, 48_000])
@@ -74,14 +112,23 @@ def test_aac_is_a_row_of_adts_frames(rate_hz):
     assert 1.0 <= num_frames * 1_024 / rate_hz <= 1.4
 
 
+# What of the sound a codec must have before it can say the next bit: a frame, and what it looks ahead.
+LONGEST_WAIT_MS = {Encoding.MP3: 60, Encoding.OGG_OPUS: 40, Encoding.AAC: 90, Encoding.FLAC: 30}
+
+
 @pytest.mark.parametrize("encoding", COMPRESSED)
 def test_bytes_leave_while_samples_arrive(encoding):
-    pieces = encode(Format(encoding, 24_000), tone(24_000, 2.0))
-    sizes = np.cumsum([len(piece) for piece in pieces])
-    # By half of the sound, nearly half of the bytes are out; the longest wait is 240 ms of sound.
-    assert sizes[len(sizes) // 2] > 0.4 * sizes[-1]
-    filled = [index for index, piece in enumerate(pieces) if piece]
-    assert max(np.diff(filled)) <= 6
+    encoder, step = open_encoder(Format(encoding, 24_000)), 24_000 // 100 * 2
+    pcm = tone(24_000, 2.0)
+    sizes = [len(encoder.encode(pcm[at : at + step])) for at in range(0, len(pcm), step)]
+    filled_ms = [10 * (index + 1) for index, size in enumerate(sizes) if size]
+    assert max(np.diff([0, *filled_ms])) <= LONGEST_WAIT_MS[encoding]
+    assert sum(sizes[: len(sizes) // 2]) > 0.4 * (sum(sizes) + len(encoder.finish()))
+
+
+@pytest.mark.parametrize("encoding", [Encoding.WAV, Encoding.MP3, Encoding.OGG_OPUS, Encoding.FLAC])
+def test_the_first_bytes_leave_with_the_first_samples(encoding):
+    assert open_encoder(Format(encoding, 24_000)).encode(tone(24_000, 0.01))
 
 
 def test_a_streamed_wav_has_one_header_of_unknown_size():
