@@ -6,7 +6,7 @@ from antiphon.speech.v1 import synthesis_service_pb2
 from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.reports import finish_reason, header_text, speech_usage, warning_rows, warnings_header
 from antiphon_compat.openai.speech_request import SpeechPlan
-from antiphon_compat.openai.true_length import set_flac_length, set_wav_length
+from antiphon_compat.openai.true_length import set_flac_length, set_mp3_length, set_wav_length
 
 Event = synthesis_service_pb2.SynthesizeOnceResponse
 
@@ -66,7 +66,7 @@ class SpeechReply:
         return b""
 
     async def whole_audio(self, events: AsyncIterator[Event]) -> bytes:
-        """Wait for all of it; a WAV or FLAC file says how long it is.
+        """Wait for all of it; a WAV, FLAC or MP3 file says how long it is.
 
         Raises:
             ApiError: The speech failed or ended early.
@@ -78,6 +78,8 @@ class SpeechReply:
             set_wav_length(audio)
         elif self._plan.response_format == "flac":
             set_flac_length(audio, self.require_done().num_samples)
+        elif self._plan.response_format == "mp3":
+            set_mp3_length(audio, self.require_done().num_samples)
         return bytes(audio)
 
     @property
