@@ -7,7 +7,10 @@ import sys
 from aiohttp import web
 
 from antiphon_compat import status
+from antiphon_compat.bodies import hold_back, leave_unread
 from antiphon_compat.config import CompatConfig, split_address
+from antiphon_compat.http_server import HttpRunner
+from antiphon_compat.metrics import METRICS_KEY, HttpMetrics, metered, metrics_page, note_beginning
 from antiphon_compat.middleware import add_request_id, request_scope
 from antiphon_compat.openai import models, speech, transcriptions
 from antiphon_compat.openapi import routes as openapi
@@ -21,31 +24,17 @@ _READY_POLL_S = 0.1
 
 def build_app(config: CompatConfig, upstream: Upstream) -> web.Application:
     """Assemble the routes; closes ``upstream`` when the application is cleaned up."""
-    app = web.Application(middlewares=[request_scope, page_guard])
+    app = web.Application(middlewares=[leave_unread, metered, request_scope, page_guard])
     app[CONFIG_KEY] = config
     app[UPSTREAM_KEY] = upstream
+    app[METRICS_KEY] = HttpMetrics()
     app[voice.SOCKETS_KEY] = set()
     app.on_response_prepare.append(add_request_id)
     app.on_response_prepare.append(add_cors)
+    app.on_response_prepare.append(note_beginning)
     app.on_shutdown.append(voice.close_sockets)
     app.on_cleanup.append(_close_upstream)
-    app.add_routes(
-        [
-            web.get("/", status.root),
-            web.get("/v1", status.root),
-            web.get("/v1/", status.root),
-            web.get("/live", status.live),
-            web.get("/ready", status.ready),
-            web.get("/health", status.health),
-            web.get("/openapi.json", openapi.openapi_json),
-            web.get("/docs", openapi.docs_page),
-            web.get("/v1/models", models.list_models),
-            web.get("/v1/models/{model:.+}", models.get_model),
-            web.post("/v1/audio/speech", speech.create_speech),
-            web.post("/v1/audio/transcriptions", transcriptions.create_transcription),
-            web.get("/ws/voice", voice.voice_socket),
-        ]
-    )
+    app.add_routes([_invited_late(route) for route in _routes()])
     return app
 
 
@@ -61,10 +50,7 @@ async def serve(config: CompatConfig) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     host, port = split_address(config.listen)
     upstream = await Upstream.open(config.server)
-    # A handler is cancelled when its client goes away, and takes its RPC with it.
-    runner = web.AppRunner(
-        build_app(config, upstream), handler_cancellation=True, access_log=None, shutdown_timeout=float(config.grace_s)
-    )
+    runner = HttpRunner(build_app(config, upstream), grace_s=config.grace_s)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()
@@ -73,6 +59,29 @@ async def serve(config: CompatConfig) -> None:
         await stopping.wait()
     finally:
         await runner.cleanup()
+
+
+def _routes() -> list[web.RouteDef]:
+    return [
+        web.get("/", status.root),
+        web.get("/v1", status.root),
+        web.get("/v1/", status.root),
+        web.get("/live", status.live),
+        web.get("/ready", status.ready),
+        web.get("/health", status.health),
+        web.get("/metrics", metrics_page),
+        web.get("/openapi.json", openapi.openapi_json),
+        web.get("/docs", openapi.docs_page),
+        web.get("/v1/models", models.list_models),
+        web.get("/v1/models/{model:.+}", models.get_model),
+        web.post("/v1/audio/speech", speech.create_speech),
+        web.post("/v1/audio/transcriptions", transcriptions.create_transcription),
+        web.get("/ws/voice", voice.voice_socket),
+    ]
+
+
+def _invited_late(route: web.RouteDef) -> web.RouteDef:
+    return web.RouteDef(route.method, route.path, route.handler, {**route.kwargs, "expect_handler": hold_back})
 
 
 async def _server_serves(upstream: Upstream, stopping: asyncio.Event) -> bool:

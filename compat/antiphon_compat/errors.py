@@ -17,7 +17,9 @@ _HTTP_ROWS = {
         ErrorRow("BAD_METHOD", "UNIMPLEMENTED", 405, "invalid_request_error", "method_not_allowed", is_retryable=False),
         ErrorRow("BODY_TOO_SLOW", "CANCELLED", 408, "invalid_request_error", "body_too_slow", is_retryable=True),
         ErrorRow("BAD_MEDIA_TYPE", "INVALID_ARGUMENT", 415, _OURS, "unsupported_media_type", is_retryable=False),
+        ErrorRow("TARGET_TOO_LONG", "INVALID_ARGUMENT", 414, _OURS, "uri_too_long", is_retryable=False),
         ErrorRow("BAD_EXPECTATION", "UNIMPLEMENTED", 417, _OURS, "expectation_failed", is_retryable=False),
+        ErrorRow("HEADERS_TOO_LARGE", "INVALID_ARGUMENT", 431, _OURS, "headers_too_large", is_retryable=False),
     )
 }
 _RETRY_AFTER_S = 1.0  # where the server named no delay
@@ -37,6 +39,7 @@ _PARAMS = {
     "config": None,
     "word_times": "timestamp_granularities[]",
     "key_words": "keywords[]",
+    "task": "model",
 }
 _PREFIXES = ("config.", "sampling.")
 
@@ -97,6 +100,22 @@ def error_body(error: ApiError) -> dict[str, str | None]:
     """Render the four keys of an error, for a body or an event."""
     row = error.row
     return {"message": error.message, "type": row.http_type, "param": error.param, "code": row.http_code}
+
+
+def from_http_exception(error: web.HTTPException) -> web.Response:
+    """Render what aiohttp raises where no handler is reached, or where one reads a broken body."""
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
+        response = to_response(ApiError("BAD_METHOD", f"{error.method} is not offered here; use {allowed}."))
+        response.headers["Allow"] = allowed
+        return response
+    if error.status == 404:
+        return to_response(ApiError("NO_ROUTE", "There is no such route."))
+    if error.status == 413:
+        return to_response(ApiError("BODY_TOO_LARGE", "The body is over its limit."))
+    if error.status == 417:
+        return to_response(ApiError("BAD_EXPECTATION", "Expect must be 100-continue or left out.", param="Expect"))
+    return to_response(ApiError.invalid(None, f"The request is not valid HTTP for this route: {error.reason}."))
 
 
 def to_response(error: ApiError) -> web.Response:

@@ -11,16 +11,14 @@ import uuid
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from antiphon_compat.errors import ApiError, to_response
-from antiphon_compat.upstream import FAILURE_KEY, REQUEST_ID_KEY
+from antiphon_compat.bodies import require_known_expectation
+from antiphon_compat.errors import ApiError, from_http_exception, to_response
+from antiphon_compat.upstream import FAILURE_KEY, REQUEST_ID_KEY, SENT_STATUS_KEY
 
 _log = logging.getLogger("antiphon_compat")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _CLIENT_GONE = 499
 _SOCKET_STATUS = 101
-
-SENT_STATUS_KEY = web.RequestKey("sent_status", int)
-"""Status that has already gone out, also where the request is cut later."""
 
 
 @web.middleware
@@ -52,28 +50,16 @@ async def add_request_id(request: web.Request, response: web.StreamResponse) -> 
 
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
+        require_known_expectation(request)
         return await handler(request)
     except ApiError as error:
         request[FAILURE_KEY] = error.row.http_code
         return to_response(error)
     except web.HTTPException as error:
-        return _from_aiohttp(error)
+        return from_http_exception(error)
     except Exception as error:  # noqa: BLE001  # the last place where a defect of ours can become a proper 500
         _log_defect(request, error)
         return to_response(ApiError("INTERNAL", "The server failed; quote the request id."))
-
-
-def _from_aiohttp(error: web.HTTPException) -> web.Response:
-    if isinstance(error, web.HTTPMethodNotAllowed):
-        allowed = ", ".join(sorted(error.allowed_methods))
-        response = to_response(ApiError("BAD_METHOD", f"{error.method} is not offered here; use {allowed}."))
-        response.headers["Allow"] = allowed
-        return response
-    if error.status == 404:
-        return to_response(ApiError("NO_ROUTE", "There is no such route."))
-    if error.status == 413:
-        return to_response(ApiError("BODY_TOO_LARGE", "The body is over its limit."))
-    return to_response(ApiError.invalid(None, f"The request is not valid HTTP for this route: {error.reason}."))
 
 
 def _log_request(request: web.Request, status: int, took_ms: float) -> None:

@@ -30,6 +30,9 @@ REQUEST_ID_KEY = web.RequestKey("request_id", str)
 FAILURE_KEY = web.RequestKey("failure", str)
 """Why a request failed, for the log; set where the status alone does not say it."""
 
+SENT_STATUS_KEY = web.RequestKey("sent_status", int)
+"""Status that has already gone out, also where the request is cut later."""
+
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _TRACESTATE = re.compile(r"[ -~]{1,512}")  # longer ones may be dropped; the standard asks for no more
 

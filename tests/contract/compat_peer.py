@@ -27,6 +27,7 @@ from antiphon.speech.v1 import (
 from antiphon.speech.v1.error_table import ERROR_TABLE
 from antiphon_compat.app import build_app
 from antiphon_compat.config import CompatConfig
+from antiphon_compat.http_server import HttpRunner
 from antiphon_compat.upstream import Upstream
 
 SpeechEvent = synthesis_service_pb2.SynthesizeOnceResponse
@@ -204,10 +205,18 @@ async def serving(peer: Peer) -> AsyncIterator[str]:
         await server.stop(0)
 
 
+class Front(TestServer):
+    """The application on the connections that the process has."""
+
+    async def _make_runner(self, **_: object) -> HttpRunner:
+        assert self.app is not None
+        return HttpRunner(self.app, grace_s=LIMIT_S)
+
+
 @contextlib.asynccontextmanager
 async def front(address: str, **settings: object) -> AsyncIterator[TestClient[web.Request, web.Application]]:
     app = build_app(CompatConfig(server=address, grace_s=10, **settings), await Upstream.open(address))
-    async with TestClient(TestServer(app, access_log=None)) as http:
+    async with TestClient(Front(app)) as http:
         yield http
 
 

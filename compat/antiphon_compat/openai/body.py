@@ -7,6 +7,7 @@ from typing import TypeVar
 from aiohttp import web
 
 from antiphon_compat import strict_json
+from antiphon_compat.bodies import invite
 from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.fields import Fields, kind_of
 from antiphon_compat.settings import CONFIG_KEY, MIB
@@ -40,6 +41,7 @@ async def in_time(request: web.Request, reading: Awaitable[ResultT]) -> ResultT:
         ApiError: It did not come within ``body_idle_timeout_s``.
     """
     limit_s = request.app[CONFIG_KEY].body_idle_timeout_s
+    await invite(request)
     try:
         async with asyncio.timeout(limit_s):
             return await reading

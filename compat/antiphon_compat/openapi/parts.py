@@ -8,7 +8,7 @@ from antiphon_compat.errors import all_rows
 Json = dict[str, Any]
 """A piece of the document."""
 
-EVERYWHERE = (400, 403, 404, 405, 417, 500)
+EVERYWHERE = (400, 403, 404, 405, 414, 417, 431, 500)
 """Statuses that HTTP itself can bring about on any route: a broken request, a foreign page, a wrong method."""
 BODY = (408, 413, 415)
 """Statuses of routes that read a body."""
@@ -23,8 +23,10 @@ _TITLES = {
     408: "The body paused for too long.",
     409: "Something of that name exists already.",
     413: "The body or a file in it is over its limit. It is not read any further.",
+    414: "The address is over 8190 bytes.",
     415: "The body is of another media type.",
     417: "`Expect` asks for something other than `100-continue`.",
+    431: "A header is over 8190 bytes, or there are more than 128.",
     429: "All places are taken; `Retry-After` says when to try again.",
     499: "The call was cancelled.",
     500: "A defect of the server; quote `x-request-id`.",

@@ -67,6 +67,21 @@ PATHS: Json = {
     "/health": {
         "get": _probe("How is every loaded model?", "/health", "200 if the server and all of them serve, else 503.")
     },
+    "/metrics": {
+        "get": {
+            "tags": ["operations"],
+            "summary": "Metrics for Prometheus",
+            "description": (
+                "Requests by route, method and status, their length, first bytes of streams, what is in flight. "
+                "The speech server has metrics of its own."
+            ),
+            "responses": {
+                "200": answer("The metrics.", {"type": "string"}, media_type="text/plain"),
+                **errors(),
+            },
+            "x-codeSamples": curl("curl $BASE/metrics"),
+        }
+    },
     "/openapi.json": {
         "get": {
             "tags": ["operations"],

@@ -1,0 +1,77 @@
+"""Bodies that are not read to their end: invited late, and left behind without reading a gigabyte.
+
+``100 Continue`` goes out when somebody begins to read, so a request that is refused by its headers is never invited to
+send its body.
+"""
+
+import asyncio
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.typedefs import Handler
+
+from antiphon_compat.errors import ApiError
+
+_CONTINUE = "100-continue"
+_KEPT_BYTES = 256 * 1024  # a rest that is known to be this short is read, and the connection stays open
+_LEFT_BYTES = 1024 * 1024  # read of a longer rest while the caller hears that it should stop
+_LEFT_S = 2.0
+_BROKEN = (web.RequestPayloadError, HttpProcessingError, ConnectionError, TimeoutError)
+
+_UNINVITED_KEY = web.RequestKey("uninvited", bool)
+
+
+async def hold_back(request: web.Request) -> None:
+    """Take note that the caller waits to be invited; for ``expect_handler`` of every route."""
+    request[_UNINVITED_KEY] = True
+
+
+async def invite(request: web.Request) -> None:
+    """Ask for the body, if its sender waits for that; call it before the first read."""
+    if request.pop(_UNINVITED_KEY, False) and request.version >= (1, 1):
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # what aiohttp's own handler does: the answer proper has not begun
+
+
+def require_known_expectation(request: web.Request) -> None:
+    """Refuse what else ``Expect`` can ask for.
+
+    Raises:
+        ApiError: It is not ``100-continue``.
+    """
+    if request.headers.get("Expect", _CONTINUE).lower() != _CONTINUE:
+        raise ApiError("BAD_EXPECTATION", "Expect must be 100-continue or left out.", param="Expect")
+
+
+@web.middleware
+async def leave_unread(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Send an answer that came before the end of the body, and make sure that its reader gets to see it."""
+    response = await handler(request)
+    is_early = isinstance(response, web.Response) and request.body_exists and not request.content.is_eof()
+    if is_early:
+        await _answer_early(request, response)
+    return response
+
+
+async def _answer_early(request: web.Request, response: web.StreamResponse) -> None:
+    is_short = (request.content_length or _LEFT_BYTES) <= _KEPT_BYTES and _UNINVITED_KEY not in request
+    if not is_short:
+        response.force_close()
+    await response.prepare(request)
+    await response.write_eof()
+    transport = request.transport
+    if not is_short and transport is not None and transport.can_write_eof():
+        # A sender that has seen the end of our side gets EPIPE rather than ECONNRESET when we close, and HTTP
+        # libraries go on to read the answer after the first one only.
+        transport.write_eof()
+    await _read_rest(request)
+
+
+async def _read_rest(request: web.Request) -> None:
+    left = _LEFT_BYTES
+    try:
+        async with asyncio.timeout(_LEFT_S):
+            while left > 0 and (piece := await request.content.readany()):
+                left -= len(piece)
+    except _BROKEN:
+        return
