@@ -165,7 +165,7 @@ class WhisperTranscriber:
             "initial_prompt": job.prompt or None,
             "hotwords": ", ".join(job.key_words) or None,
             "condition_on_previous_text": False,
-            "without_timestamps": num_samples <= WINDOW_SAMPLES and not job.word_times,
+            "without_timestamps": num_samples <= WINDOW_SAMPLES and not (job.word_times or job.segment_times),
             "word_timestamps": job.word_times,
             "no_speech_threshold": 0.6,
             "log_prob_threshold": -1.0,

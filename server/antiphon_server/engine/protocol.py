@@ -27,6 +27,9 @@ class EngineVoice:
     is_variant: bool
     """True for a labelled change of a natural voice."""
     languages: tuple[str, ...]
+    """BCP 47; empty if its language cannot be spoken here, and ``description`` says why."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Free labels, such as "gender"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,8 @@ class SpeechJob:
     max_new_tokens: int | None = None
     tags: tuple[str, ...] = ()
     """Catalogue tags in effect, as "category:value"; for engines that render them."""
+    is_first: bool = False
+    """Nothing of its sequence was spoken yet: an early beginning is worth more than a long one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +160,8 @@ class ListenJob:
     key_words: tuple[str, ...] = ()
     is_translation: bool = False
     word_times: bool = False
+    segment_times: bool = False
+    """Segments as short as the model can time; otherwise one may be as long as its audio."""
     temperature: float = 0.0
     is_partial: bool = False
     """A partial may be less exact, and gives way to finals."""

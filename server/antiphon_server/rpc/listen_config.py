@@ -100,6 +100,7 @@ def _settings(
         key_words=tuple(config.key_words),
         is_translation=config.task == pb.TRANSCRIPTION_TASK_TRANSLATE,
         word_times=config.word_times,
+        segment_times=config.segment_times,
         temperature=config.temperature,
         partial_interval_ms=config.partial_interval_ms if config.HasField("partial_interval_ms") else interval_ms,
         is_automatic=endpoint.mode == pb.ENDPOINT_MODE_VOICE_ACTIVITY,

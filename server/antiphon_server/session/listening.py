@@ -236,6 +236,7 @@ class ListeningSession:
             key_words=settings.key_words,
             is_translation=settings.is_translation,
             word_times=settings.word_times and not is_partial,
+            segment_times=settings.segment_times and not is_partial,
             temperature=settings.temperature,
             is_partial=is_partial,
         )
@@ -283,7 +284,7 @@ class ListeningSession:
             return None
         is_whole = (
             stretch is not None
-            and not self._settings.word_times
+            and not (self._settings.word_times or self._settings.segment_times)
             and (guess.start_ms, guess.voice_end_ms) == (stretch.start_ms, stretch.voice_end_ms)
         )
         if not is_whole:

@@ -80,6 +80,7 @@ class ListenSettings:
     key_words: tuple[str, ...] = ()
     is_translation: bool = False
     word_times: bool = False
+    segment_times: bool = False
     temperature: float = 0.0
     partial_interval_ms: int = 700
     """0 switches partials off."""

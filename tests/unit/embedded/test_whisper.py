@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 
 import numpy as np
 import pytest
@@ -41,6 +42,16 @@ async def test_words_have_rising_times_inside_the_audio(transcriber, fox):
     assert times == sorted(times)
     assert times[-1] <= len(fox) / 32 + 100
     assert heard.language_confidence is None
+
+
+async def test_segments_can_be_as_short_as_sentences(transcriber, synthesizer):
+    pcm = b"".join([await pcm_of(synthesizer, text) + bytes(32_000) for text in (FOX, "Where is the railway station?")])
+    (whole,) = (await transcriber.transcribe(ListenJob(pcm=pcm, language="en"))).segments
+    timed = (await transcriber.transcribe(ListenJob(pcm=pcm, language="en", segment_times=True))).segments
+    assert len(timed) >= 2
+    assert all(one.end_ms <= other.start_ms for one, other in itertools.pairwise(timed))
+    assert not any(segment.words for segment in timed)
+    assert word_error_rate(whole.text, " ".join(segment.text for segment in timed)) <= 0.1
 
 
 LONG = (

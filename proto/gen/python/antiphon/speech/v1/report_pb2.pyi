@@ -79,6 +79,8 @@ class _WarningCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningCo
     """Partials come more slowly than was asked, because the machine is busy."""
     WARNING_CODE_TEXT_NOT_SPOKEN: _WarningCode.ValueType  # 7
     """Part of the text could not be spoken (a script the model does not read) and was left out."""
+    WARNING_CODE_LANGUAGE_MISMATCH: _WarningCode.ValueType  # 8
+    """The voice was made for another language than the one asked for, and speaks it with an accent."""
 
 class WarningCode(_WarningCode, metaclass=_WarningCodeEnumTypeWrapper):
     """What kind of thing a warning is about."""
@@ -99,6 +101,8 @@ WARNING_CODE_CADENCE_STRETCHED: WarningCode.ValueType  # 6
 """Partials come more slowly than was asked, because the machine is busy."""
 WARNING_CODE_TEXT_NOT_SPOKEN: WarningCode.ValueType  # 7
 """Part of the text could not be spoken (a script the model does not read) and was left out."""
+WARNING_CODE_LANGUAGE_MISMATCH: WarningCode.ValueType  # 8
+"""The voice was made for another language than the one asked for, and speaks it with an accent."""
 Global___WarningCode: _TypeAlias = WarningCode  # noqa: Y015
 
 @_typing.final

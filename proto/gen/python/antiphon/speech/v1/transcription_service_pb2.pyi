@@ -179,6 +179,7 @@ class TranscriptionConfig(_message.Message):
     PARTIAL_INTERVAL_MS_FIELD_NUMBER: _builtins.int
     TEMPERATURE_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
+    SEGMENT_TIMES_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Optional. Model id or alias, at most 256 characters. Default: the server's. Unknown: NOT_FOUND, reason UNKNOWN_MODEL."""
     language: _builtins.str
@@ -197,6 +198,10 @@ class TranscriptionConfig(_message.Message):
     """
     temperature: _builtins.float
     """Optional. Sampling temperature, 0 to 1. Default 0."""
+    segment_times: _builtins.bool
+    """Optional. Ask for segments as short as the model can time, for subtitles. Default: false; a segment may then be as
+    long as the stretch of audio it was heard in.
+    """
     @_builtins.property
     def format(self) -> _audio_pb2.AudioFormat:
         """Optional. Layout of the audio. Default 16000 Hz PCM_S16LE."""
@@ -228,10 +233,11 @@ class TranscriptionConfig(_message.Message):
         partial_interval_ms: _builtins.int | None = ...,
         temperature: _builtins.float | None = ...,
         options: _abc.Mapping[_builtins.str, _report_pb2.OptionValue] | None = ...,
+        segment_times: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_partial_interval_ms", b"_partial_interval_ms", "_temperature", b"_temperature", "endpoint", b"endpoint", "format", b"format", "partial_interval_ms", b"partial_interval_ms", "temperature", b"temperature"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_partial_interval_ms", b"_partial_interval_ms", "_temperature", b"_temperature", "endpoint", b"endpoint", "format", b"format", "key_words", b"key_words", "language", b"language", "model", b"model", "options", b"options", "partial_interval_ms", b"partial_interval_ms", "prompt", b"prompt", "task", b"task", "temperature", b"temperature", "thinking", b"thinking", "word_times", b"word_times"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_partial_interval_ms", b"_partial_interval_ms", "_temperature", b"_temperature", "endpoint", b"endpoint", "format", b"format", "key_words", b"key_words", "language", b"language", "model", b"model", "options", b"options", "partial_interval_ms", b"partial_interval_ms", "prompt", b"prompt", "segment_times", b"segment_times", "task", b"task", "temperature", b"temperature", "thinking", b"thinking", "word_times", b"word_times"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__partial_interval_ms: _TypeAlias = _typing.Literal["partial_interval_ms"]  # noqa: Y015
     _WhichOneofArgType__partial_interval_ms: _TypeAlias = _typing.Literal["_partial_interval_ms", b"_partial_interval_ms"]  # noqa: Y015
@@ -445,7 +451,9 @@ Global___TranscriptionStarted: _TypeAlias = TranscriptionStarted  # noqa: Y015
 
 @_typing.final
 class PartialTranscript(_message.Message):
-    """A transcript that may still change."""
+    """A transcript that may still change. One that is settled to its end follows each piece of a long utterance, as soon as
+    the piece is written down.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

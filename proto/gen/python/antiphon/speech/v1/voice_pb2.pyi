@@ -100,7 +100,9 @@ class Voice(_message.Message):
     """Output only. Unix time of creation in milliseconds; 0 for voices that ship with a model."""
     @_builtins.property
     def languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Output only. BCP 47 tags of the languages it speaks."""
+        """Output only. BCP 47 tags of the languages it speaks; none if its language cannot be spoken here, and then
+        `description` says why.
+        """
 
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -108,7 +110,7 @@ class Voice(_message.Message):
 
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Output only. Free labels given at creation."""
+        """Output only. Free labels: those given at creation, or "gender" of a voice that ships with a model."""
 
     def __init__(
         self,
