@@ -30,6 +30,10 @@ class Fields:
         """Lay other values over these; null takes nothing away."""
         return Fields(self._values | {name: value for name, value in values.items() if value is not None})
 
+    def without(self, name: str) -> "Fields":
+        """Leave one field out."""
+        return Fields({key: value for key, value in self._values.items() if key != name})
+
     def raw(self, name: str) -> object:
         """Give a value as parsed; ``None`` if it is not given."""
         return self._values.get(name)

@@ -1,6 +1,5 @@
 """``POST /v1/audio/speech``: one text in, audio out: whole, as it is made, or as events."""
 
-import asyncio
 import base64
 import contextlib
 from collections.abc import AsyncIterator
@@ -9,12 +8,10 @@ from aiohttp import web
 
 from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.body import read_json
-from antiphon_compat.openai.fields import Fields
 from antiphon_compat.openai.models import require_exact_model
-from antiphon_compat.openai.references import has_references
 from antiphon_compat.openai.speech_form import read_speech_form
 from antiphon_compat.openai.speech_reply import Event, SpeechReply
-from antiphon_compat.openai.speech_request import SpeechJob, read_speech
+from antiphon_compat.openai.speech_request import SpeechJob, parse_speech
 from antiphon_compat.openai.sse import EVENT_HEADERS, STREAM_HEADERS, cut_off, encode_event, send_failure
 from antiphon_compat.settings import CONFIG_KEY
 from antiphon_compat.upstream import FAILURE_KEY, UPSTREAM_KEY, call_metadata, events_of
@@ -38,17 +35,6 @@ async def create_speech(request: web.Request) -> web.StreamResponse:
             return web.Response(body=audio, headers=reply.headers() | reply.end_headers())
         send = _send_events if job.delivery == "sse" else _send_audio
         return await send(request, reply, events)
-
-
-async def parse_speech(fields: Fields, *, default_format: str) -> SpeechJob:
-    """Check a request; in a thread where it holds a clip, since ten MiB of base64 would hold up everyone else's audio.
-
-    Raises:
-        ApiError: The request is wrong.
-    """
-    if has_references(fields):
-        return await asyncio.to_thread(read_speech, fields, default_format=default_format)
-    return read_speech(fields, default_format=default_format)
 
 
 async def _read(request: web.Request) -> SpeechJob:

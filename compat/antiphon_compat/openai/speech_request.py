@@ -1,12 +1,13 @@
 """Fields of a speech request into the contract's config; the same for HTTP, batches and the socket."""
 
+import asyncio
 import dataclasses
 from typing import Literal
 
 from antiphon.speech.v1 import audio_pb2, report_pb2, synthesis_service_pb2
 from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.fields import Fields, checked_text, kind_of
-from antiphon_compat.openai.references import read_references
+from antiphon_compat.openai.references import has_references, read_references
 from antiphon_compat.openai.speech_notices import refuse_word_times, speech_notices
 
 ENCODINGS = {
@@ -52,6 +53,17 @@ class SpeechJob:
     def request(self) -> synthesis_service_pb2.SynthesizeOnceRequest:
         """The same in the contract's words."""
         return synthesis_service_pb2.SynthesizeOnceRequest(config=self.plan.config, text=self.text)
+
+
+async def parse_speech(fields: Fields, *, default_format: str) -> SpeechJob:
+    """Check a request; in a thread where it holds a clip, since ten MiB of base64 would hold up everyone else's audio.
+
+    Raises:
+        ApiError: The request is wrong.
+    """
+    if has_references(fields):
+        return await asyncio.to_thread(read_speech, fields, default_format=default_format)
+    return read_speech(fields, default_format=default_format)
 
 
 def read_speech(fields: Fields, *, default_format: str) -> SpeechJob:
