@@ -12,7 +12,7 @@ from antiphon_compat.config import CompatConfig, split_address
 from antiphon_compat.http_server import HttpRunner
 from antiphon_compat.metrics import METRICS_KEY, HttpMetrics, metered, metrics_page, note_beginning
 from antiphon_compat.middleware import add_request_id, request_scope
-from antiphon_compat.openai import models, speech, transcriptions
+from antiphon_compat.openai import models, speech, speech_batch, transcriptions, voices
 from antiphon_compat.openapi import routes as openapi
 from antiphon_compat.origins import add_cors, page_guard
 from antiphon_compat.settings import CONFIG_KEY
@@ -75,6 +75,11 @@ def _routes() -> list[web.RouteDef]:
         web.get("/v1/models", models.list_models),
         web.get("/v1/models/{model:.+}", models.get_model),
         web.post("/v1/audio/speech", speech.create_speech),
+        web.post("/v1/audio/speech/batch", speech_batch.create_speech_batch),
+        web.get("/v1/audio/voices", voices.list_voices),
+        web.post("/v1/audio/voices", voices.create_voice),
+        web.get("/v1/audio/voices/{voice:.+}", voices.get_voice),
+        web.delete("/v1/audio/voices/{voice:.+}", voices.delete_voice),
         web.post("/v1/audio/transcriptions", transcriptions.create_transcription),
         web.get("/ws/voice", voice.voice_socket),
     ]

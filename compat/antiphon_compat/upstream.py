@@ -15,6 +15,7 @@ from antiphon.speech.v1 import (
     model_service_pb2_grpc,
     synthesis_service_pb2_grpc,
     transcription_service_pb2_grpc,
+    voice_service_pb2_grpc,
 )
 from antiphon_client.connection import channel_options
 from antiphon_client.ending import CallEnding
@@ -47,6 +48,7 @@ class Upstream:
         self.transcription = transcription_service_pb2_grpc.TranscriptionServiceStub(self._channel)
         self.conversation = conversation_service_pb2_grpc.ConversationServiceStub(self._channel)
         self.models = model_service_pb2_grpc.ModelServiceStub(self._channel)
+        self.voices = voice_service_pb2_grpc.VoiceServiceStub(self._channel)
         self._health = health_pb2_grpc.HealthStub(self._channel)
 
     @classmethod

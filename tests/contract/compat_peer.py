@@ -23,6 +23,9 @@ from antiphon.speech.v1 import (
     synthesis_service_pb2_grpc,
     transcription_service_pb2,
     transcription_service_pb2_grpc,
+    voice_pb2,
+    voice_service_pb2,
+    voice_service_pb2_grpc,
 )
 from antiphon.speech.v1.error_table import ERROR_TABLE
 from antiphon_compat.app import build_app
@@ -123,6 +126,7 @@ class Peer(
     transcription_service_pb2_grpc.TranscriptionServiceServicer,
     conversation_service_pb2_grpc.ConversationServiceServicer,
     model_service_pb2_grpc.ModelServiceServicer,
+    voice_service_pb2_grpc.VoiceServiceServicer,
 ):
     """Plays the scripts and keeps what it was asked."""
 
@@ -135,6 +139,10 @@ class Peer(
                 id="mouth", aliases=["tts-1"], state=model_service_pb2.MODEL_STATE_READY, owner="us"
             ),
             model_service_pb2.Model(id="absent", state=model_service_pb2.MODEL_STATE_NOT_INSTALLED),
+        ]
+        self.voices = [
+            voice_pb2.Voice(id="nora", name="Nora", kind=voice_pb2.VOICE_KIND_NATURAL, model="mouth", languages=["en"]),
+            voice_pb2.Voice(id="nora-low", kind=voice_pb2.VOICE_KIND_VARIANT, model="mouth", aliases=["echo"]),
         ]
         self.requests: list[object] = []
         self.metadata: list[dict[str, str]] = []
@@ -163,6 +171,22 @@ class Peer(
             refusal = Refusal("UNKNOWN_MODEL", "There is no such model.", field="model")
             await context.abort_with_status(refusal.status())
         return model_service_pb2.GetModelResponse(model=found[0])
+
+    async def ListVoices(self, request, context):
+        self.requests.append(request)
+        at = int(request.page_token or 0)
+        token = str(at + 1) if at + 1 < len(self.voices) else ""  # a page of one, so that there are several
+        return voice_service_pb2.ListVoicesResponse(voices=self.voices[at : at + 1], next_page_token=token)
+
+    async def GetVoice(self, request, context):
+        found = [voice for voice in self.voices if request.voice in (voice.id, *voice.aliases)]
+        if not found:
+            refusal = Refusal("NOT_FOUND", "There is no such voice.", field="voice")
+            await context.abort_with_status(refusal.status())
+        return voice_service_pb2.GetVoiceResponse(voice=found[0])
+
+    async def DeleteVoice(self, request, context):
+        await context.abort_with_status(Refusal("NOT_BUILT", "Voices are not stored yet.").status())
 
     async def _play(self, script, context):
         self.num_calls += 1
@@ -193,6 +217,7 @@ async def serving(peer: Peer) -> AsyncIterator[str]:
     transcription_service_pb2_grpc.add_TranscriptionServiceServicer_to_server(peer, server)
     conversation_service_pb2_grpc.add_ConversationServiceServicer_to_server(peer, server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(peer, server)
+    voice_service_pb2_grpc.add_VoiceServiceServicer_to_server(peer, server)
     checks = health.aio.HealthServicer()
     for service in ("", "mouth"):
         await checks.set(service, health_pb2.HealthCheckResponse.SERVING)
