@@ -1,0 +1,43 @@
+"""Where scripts/lib/fetch_clients put the clients that are not in .venv, and running programs with them."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAMS = Path(__file__).resolve().parent
+CLIENTS = PROGRAMS.parents[1] / ".cache" / "clients"
+LIMIT_S = 110.0
+
+
+def frameworks_python() -> str:
+    """The interpreter that has LiveKit's and Pipecat's plugins; skips the test where there is none."""
+    return str(_found("frameworks", "LiveKit's and Pipecat's plugins") / "bin" / "python")
+
+
+def node() -> str:
+    """Node.js, in the folder that has the openai package; skips the test where there is none."""
+    return str(_found("javascript", "Node.js 22 and its openai package") / "node")
+
+
+def _found(folder: str, what: str) -> Path:
+    if not (CLIENTS / folder / ".fetched").exists():
+        pytest.skip(f"{what} could not be fetched (scripts/lib/fetch_clients says why)")
+    return CLIENTS / folder
+
+
+def run_framework(program: str, *arguments: str) -> dict[str, Any]:
+    """Run a driver of this folder in the frameworks' environment; what it printed."""
+    return _run([frameworks_python(), "-W", "ignore", str(PROGRAMS / program), *arguments])
+
+
+def _run(command: list[str]) -> dict[str, Any]:
+    """Run with nothing of a real account in reach: no key, no address."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "LIVEKIT_"))}
+    done = subprocess.run(command, env=kept, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    assert done.returncode == 0, done.stderr
+    printed: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return printed
