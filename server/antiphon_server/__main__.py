@@ -26,6 +26,8 @@ def main(argv: list[str] | None = None) -> int:
     """Read the command line, then serve."""
     arguments = _parser().parse_args(argv)
     flags = {"listen": arguments.listen, "metrics_listen": arguments.metrics, "grace_s": arguments.grace}
+    if arguments.tts:
+        flags["tts"] = {"engine": arguments.tts}
     if arguments.strict_models:
         flags["strict_models"] = True
     try:
@@ -58,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--grace", metavar="SECONDS", type=float, help="time for calls in flight at the end, default 10"
     )
+    parser.add_argument("--tts", metavar="ENGINE", help="the default voices: hibari, or kokoro if it was added")
     parser.add_argument("--strict-models", action="store_true", help="refuse aliases of models instead of mapping them")
     parser.add_argument("--print-config", action="store_true", help="show the settings in effect and stop")
     return parser

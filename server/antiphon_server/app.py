@@ -11,7 +11,8 @@ from pathlib import Path
 from prometheus_client import start_http_server
 
 from antiphon_server.config.settings import Config, EngineSettings
-from antiphon_server.engine.roster import Roster, Standing
+from antiphon_server.embedded import kokoro_files
+from antiphon_server.engine.roster import Roster, SecondSynthesizer, Standing
 from antiphon_server.engine.spec import EngineSpec, PartSpec, Role
 from antiphon_server.errors import SpeechError
 from antiphon_server.rpc.server import Front
@@ -22,6 +23,7 @@ from antiphon_server.worker.supervisor import EngineProcess
 
 BUILT_IN = {
     "hibari": "antiphon_server.embedded.hibari:create",
+    "kokoro": "antiphon_server.embedded.kokoro:create",
     "whisper": "antiphon_server.embedded.whisper:create",
     "silero": "antiphon_server.embedded.silero:create",
     "smollm": "antiphon_server.embedded.smollm:create",
@@ -34,15 +36,18 @@ _SLOW_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """The three engine processes; each fails alone."""
+    """The engine processes; each fails alone."""
 
     tts: EngineProcess
     stt: EngineProcess
     chat: EngineProcess
+    second_tts: EngineProcess | None = None
+    is_second_wanted: bool = False
+    """The settings name the second: the server does not start without it."""
 
     def all(self) -> tuple[EngineProcess, ...]:
         """All of them, in starting order."""
-        return (self.tts, self.stt, self.chat)
+        return (self.tts, self.stt, self.chat, *((self.second_tts,) if self.second_tts else ()))
 
     def of(self, role: Role) -> EngineProcess:
         """The process that hosts a role."""
@@ -50,9 +55,12 @@ class Engines:
 
     def standing(self, role: Role) -> Standing:
         """How a role's engine stands."""
-        process = self.of(role)
-        refusal = None if process.state is EngineState.READY else process.refusal()
-        return Standing(process.state.value, process.info.get(role), refusal)
+        return _standing(self.of(role), role)
+
+
+def _standing(process: EngineProcess, role: Role) -> Standing:
+    refusal = None if process.state is EngineState.READY else process.refusal()
+    return Standing(process.state.value, process.info.get(role), refusal)
 
 
 async def serve(config: Config) -> int:
@@ -105,7 +113,21 @@ async def _live(config: Config, engines: Engines, front: Front, address: str, st
 
 
 async def _all_ready(engines: Engines, limit_s: float) -> None:
-    await asyncio.gather(*(_ready(process, limit_s) for process in engines.all()))
+    await asyncio.gather(
+        *(
+            _ready(process, limit_s)
+            if process is not engines.second_tts or engines.is_second_wanted
+            else _ready_or_not(process, limit_s)
+            for process in engines.all()
+        )
+    )
+
+
+async def _ready_or_not(process: EngineProcess, limit_s: float) -> None:
+    try:
+        await _ready(process, limit_s)
+    except SpeechError as error:
+        log("engine_left_out", engine=process.spec.name, reason=error.reason, message=error.message)
 
 
 async def _ready(process: EngineProcess, limit_s: float) -> None:
@@ -129,11 +151,34 @@ def build_engines(config: Config, changed: asyncio.Event) -> Engines:
         spec = EngineSpec(name, specs, python_path=config.engine_path)
         return EngineProcess(spec, note, supervision=Supervision(startup_limit_s=config.start_timeout_s))
 
+    second = _second(config)
     return Engines(
         tts=process("tts", {"synthesizer": config.tts}),
         stt=process("stt", {"transcriber": config.stt, "voice_activity": config.vad}),
         chat=process("chat", {"chat": config.chat}),
+        second_tts=process("second_tts", {"synthesizer": second}) if second else None,
+        is_second_wanted=config.second_tts.engine != "auto",
     )
+
+
+def _second(config: Config) -> EngineSettings | None:
+    """Which second speech model there is: the one the settings name, or what was added to the cache folder."""
+    wanted = config.second_tts
+    if wanted.engine != "auto":
+        return wanted if wanted.engine != "none" else None
+    is_there = config.tts.engine == "hibari" and kokoro_files.is_added(_cache_dir(config))
+    return EngineSettings("kokoro", wanted.options) if is_there else None
+
+
+def _cache_dir(config: Config) -> Path:
+    return Path(config.cache_dir) if config.cache_dir else Path.home() / ".cache" / "antiphon"
+
+
+def _second_synthesizer(engines: Engines, config: Config) -> SecondSynthesizer | None:
+    process, settings = engines.second_tts, _second(config)
+    if process is None or settings is None:
+        return None
+    return SecondSynthesizer(settings.engine, process.synthesizer, lambda: _standing(process, "synthesizer"))
 
 
 def build_roster(config: Config, engines: Engines) -> Roster:
@@ -148,14 +193,15 @@ def build_roster(config: Config, engines: Engines) -> Roster:
         voice_aliases=config.voice_aliases,
         default_voice=config.default_voice,
         is_strict=config.strict_models,
+        second=_second_synthesizer(engines, config),
     )
 
 
 def _part(settings: EngineSettings, config: Config) -> PartSpec:
     factory = BUILT_IN.get(settings.engine, settings.engine)
     options = dict(settings.options)
-    if settings.engine == "whisper":
-        options.setdefault("cache_dir", config.cache_dir or str(Path.home() / ".cache" / "antiphon"))
+    if settings.engine in ("whisper", "kokoro"):
+        options.setdefault("cache_dir", str(_cache_dir(config)))
     return PartSpec(factory, options)
 
 

@@ -103,7 +103,7 @@ def _place(values: dict[str, Any], key: str, text: str, name: str) -> None:
     if key in known:
         values[key] = text
         return
-    group = next((g for g in ("tts", "stt", "vad", "chat", "limits") if key.startswith(f"{g}_")), None)
+    group = next((g for g in ("tts", "second_tts", "stt", "vad", "chat", "limits") if key.startswith(f"{g}_")), None)
     if group is None:
         raise ConfigError(f"{name} is not a setting{_nearest(key, known)}")
     rest = key.removeprefix(f"{group}_")

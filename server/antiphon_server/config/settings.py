@@ -80,9 +80,13 @@ class Config:
     log_level: str = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""
     cache_dir: str = ""
-    """Folder for model files joined from their wheels; empty: ``antiphon`` in the user's cache folder."""
+    """Folder of model files: joined from their wheels, or added by ``antiphon models add``; empty: ``antiphon`` in the
+    user's cache folder."""
     tts: EngineSettings = field(default_factory=lambda: EngineSettings(engine="hibari"))
-    """Speaks."""
+    """Speaks, for callers that name no model."""
+    second_tts: EngineSettings = field(default_factory=lambda: EngineSettings(engine="auto"))
+    """Speaks for callers that name this model or one of its voices. "auto": kokoro, if it was added (0.7 GB of memory);
+    "none": nothing."""
     stt: EngineSettings = field(default_factory=lambda: EngineSettings(engine="whisper"))
     """Listens."""
     vad: EngineSettings = field(default_factory=lambda: EngineSettings(engine="silero"))

@@ -10,12 +10,10 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 import numpy as np
-import numpy.typing as npt
-import soxr
 
-from antiphon_server.audio.pace import change_pace
 from antiphon_server.embedded import reading, weights
 from antiphon_server.embedded.aliases import VOICE_ALIASES
+from antiphon_server.embedded.delivery import RENDERED_TAGS, PaceRange, Samples, chunks, render
 from antiphon_server.embedded.options import parse_options
 from antiphon_server.embedded.voices import LANGUAGES, NATURAL_VOICE, SHAPES, VoiceShape, engine_voices
 from antiphon_server.engine.protocol import EngineInfo, SpeechChunk, SpeechEnd, SpeechJob
@@ -24,24 +22,8 @@ from antiphon_server.errors import EngineFailed, UnknownVoice
 RATE_HZ = 24_000
 FIRST_CHUNK_SAMPLES = RATE_HZ * 40 // 1000
 CHUNK_SAMPLES = RATE_HZ * 80 // 1000
-MIN_MODEL_SPEED = 0.5
-MAX_MODEL_SPEED = 2.0
+PACE = PaceRange(0.5, 2.0)
 MAX_PHONEMES = 300
-RENDERED_TAGS = tuple(
-    f"prosody:{name}"
-    for name in (
-        "speed_very_slow",
-        "speed_slow",
-        "speed_fast",
-        "speed_very_fast",
-        "pitch_low",
-        "pitch_high",
-        "pause",
-        "long_pause",
-    )
-)
-
-Samples = npt.NDArray[np.float32]
 Result = TypeVar("Result")
 
 
@@ -77,7 +59,7 @@ class HibariOptions:
 
 
 class HibariSynthesizer:
-    """A Synthesizer. Pitch moves by resampling, which moves the formants along and leaves no stretching artefacts."""
+    """A Synthesizer."""
 
     def __init__(self, model: HibariModel, *, revision: str, max_concurrent_calls: int) -> None:
         self._model = model
@@ -117,7 +99,7 @@ class HibariSynthesizer:
             begin = time.perf_counter()
             pcm = await self._run(partial(self._render, phrase, job=job, shape=shape, noise=noise))
             engine_s += time.perf_counter() - begin
-            for chunk in _chunks(pcm, size):
+            for chunk in chunks(pcm, size, RATE_HZ):
                 yield SpeechChunk(chunk)
                 size = CHUNK_SAMPLES
         yield SpeechEnd(engine_ms=engine_s * 1000, characters_dropped=reading.num_unreadable(job.text))
@@ -153,14 +135,14 @@ class HibariSynthesizer:
             return self._model.phonemize(reading.plainest(piece))
 
     def _render(self, phonemes: str, *, job: SpeechJob, shape: VoiceShape, noise: np.random.Generator) -> bytes:
-        rise = 2.0 ** ((job.pitch_semitones + shape.pitch_semitones) / 12)
-        wanted = job.speed * shape.speed / rise
-        speed = min(max(wanted, MIN_MODEL_SPEED), MAX_MODEL_SPEED)
-        samples: Samples = self._model.from_ids(self._model.ids(phonemes), speed, noise)
-        if abs(rise - 1) > 1e-6:
-            samples = soxr.resample(samples, RATE_HZ * rise, RATE_HZ)
-        samples = change_pace(samples, rate_hz=RATE_HZ, factor=wanted / speed)
-        return (np.clip(samples, -1.0, 1.0) * 32767.0).astype("<i2").tobytes()
+        ids = self._model.ids(phonemes)
+        return render(
+            lambda speed: self._model.from_ids(ids, speed, noise),
+            rate_hz=RATE_HZ,
+            pace=PACE,
+            speed=job.speed * shape.speed,
+            pitch_semitones=job.pitch_semitones + shape.pitch_semitones,
+        )
 
 
 def _cut_phonemes(phonemes: str) -> Iterator[str]:
@@ -170,12 +152,6 @@ def _cut_phonemes(phonemes: str) -> Iterator[str]:
         yield phonemes[:cut]
         phonemes = phonemes[cut:].lstrip()
     yield phonemes
-
-
-def _chunks(pcm: bytes, first_samples: int) -> Iterator[bytes]:
-    yield pcm[: first_samples * 2]
-    for start in range(first_samples * 2, len(pcm), CHUNK_SAMPLES * 2):
-        yield pcm[start : start + CHUNK_SAMPLES * 2]
 
 
 def _load(options: HibariOptions) -> tuple[HibariModel, str]:

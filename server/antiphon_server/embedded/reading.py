@@ -45,15 +45,16 @@ def plainest(text: str) -> str:
     return _PLAIN.sub(" ", text)
 
 
-def num_unreadable(text: str) -> int:
-    """Count the letters of scripts that English letters cannot spell."""
-    return sum(1 for character in unicodedata.normalize("NFC", text) if _is_foreign_letter(character))
+def num_unreadable(text: str, scripts: tuple[str, ...] = ("LATIN",)) -> int:
+    """Count the letters of scripts that are not among ``scripts``, by default those English cannot spell."""
+    return sum(1 for character in unicodedata.normalize("NFC", text) if _is_foreign_letter(character, scripts))
 
 
-def _is_foreign_letter(character: str) -> bool:
+def _is_foreign_letter(character: str, scripts: tuple[str, ...]) -> bool:
     if character.isascii() or not unicodedata.category(character).startswith("L"):
         return False
-    return "LATIN" not in unicodedata.name(unicodedata.normalize("NFKC", character)[0], "")
+    name = unicodedata.name(unicodedata.normalize("NFKC", character)[0], "")
+    return not any(script in name for script in scripts)
 
 
 def pieces(sentence: str) -> list[str]:

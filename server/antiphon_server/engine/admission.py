@@ -23,32 +23,35 @@ class Admission:
         """
         self._name = name
         self._max_calls = max_calls
-        self._first_output_ms = first_output_ms
+        self._guess_ms = first_output_ms
+        self._first_output_ms: dict[str, float] = {}
         self._call_s = 2.0
         self.num_running = 0
         self.is_draining = False
 
-    def predict_first_output_ms(self) -> float:
-        """Predict the time to first output from what was measured and how many wait beside."""
-        return self._first_output_ms * (1 + self.num_running / 2)
+    def predict_first_output_ms(self, model: str = "") -> float:
+        """Predict a model's time to first output from what was measured of it and how many wait beside."""
+        return self._first_output_ms.get(model, self._guess_ms) * (1 + self.num_running / 2)
 
-    def measured(self, first_output_ms: float) -> None:
-        """Learn from a call's time to first output."""
-        self._first_output_ms += _WEIGHT * (first_output_ms - self._first_output_ms)
+    def measured(self, first_output_ms: float, model: str = "") -> None:
+        """Learn from the time to first output of a call to a model."""
+        known_ms = self._first_output_ms.get(model, self._guess_ms)
+        self._first_output_ms[model] = known_ms + _WEIGHT * (first_output_ms - known_ms)
 
     @contextmanager
-    def enter(self, time_remaining_s: float | None) -> Iterator[None]:
+    def enter(self, time_remaining_s: float | None, model: str = "") -> Iterator[None]:
         """Hold a place for the length of a call.
 
         Args:
             time_remaining_s: Until the caller's deadline; None without one.
+            model: Which one works, where there are several.
 
         Raises:
             Draining: If the server is going down.
             Overloaded: If all places are taken.
             DeadlineTooShort: If the predicted first output comes after the deadline.
         """
-        self._check(time_remaining_s)
+        self._check(time_remaining_s, model)
         self.num_running += 1
         began_at = time.monotonic()
         try:
@@ -57,7 +60,7 @@ class Admission:
             self.num_running -= 1
             self._call_s += _WEIGHT * (time.monotonic() - began_at - self._call_s)
 
-    def _check(self, time_remaining_s: float | None) -> None:
+    def _check(self, time_remaining_s: float | None, model: str) -> None:
         if self.is_draining:
             raise Draining("the server is going down; call another one", retry_after_s=1.0)
         if self.num_running >= self._max_calls:
@@ -65,7 +68,7 @@ class Admission:
                 f"all {self._max_calls} places for {self._name} are taken",
                 retry_after_s=max(0.1, min(30.0, self._call_s / self._max_calls)),
             )
-        predicted_ms = self.predict_first_output_ms()
+        predicted_ms = self.predict_first_output_ms(model)
         if time_remaining_s is not None and time_remaining_s * 1000 < predicted_ms:
             raise DeadlineTooShort(
                 f"the deadline is in {max(0.0, time_remaining_s) * 1000:.0f} ms and the first output is expected "

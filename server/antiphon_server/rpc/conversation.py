@@ -75,7 +75,8 @@ class ConversationServicer(pb_grpc.ConversationServiceServicer):
     def _session(self, plan: TalkPlan, emit: Callable[[TurnEvent], Awaitable[None]]) -> ConversationSession:
         roster = self._roster
         listening = ListeningSession(roster.transcriber, roster.voice_activity, plan.listening.settings, emit)
-        return ConversationSession(listening, roster.chat, roster.synthesizer, plan.settings, list(plan.history), emit)
+        voice = roster.synthesizer_of(plan.speech.info)
+        return ConversationSession(listening, roster.chat, voice, plan.settings, list(plan.history), emit)
 
     def _started(self, plan: TalkPlan) -> pb.ConversationStarted:
         return pb.ConversationStarted(

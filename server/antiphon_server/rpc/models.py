@@ -9,6 +9,7 @@ from antiphon.speech.v1 import model_service_pb2 as pb
 from antiphon.speech.v1 import model_service_pb2_grpc as pb_grpc
 from antiphon.speech.v1.error_table import ERROR_TABLE
 from antiphon_server.config.settings import Limits
+from antiphon_server.engine.protocol import EngineInfo
 from antiphon_server.engine.roster import Roster
 from antiphon_server.engine.spec import Role
 from antiphon_server.errors import NotBuilt, UnknownModel
@@ -74,18 +75,19 @@ class ModelServicer(pb_grpc.ModelServiceServicer):
         )
 
     def _models(self) -> list[pb.Model]:
-        return [model for role in _KINDS if (model := self._model(role)) is not None]
+        return [
+            self._model(role, standing.info, standing.state, is_default=index == 0)
+            for role in _KINDS
+            for index, standing in enumerate(self._roster.standings(role))
+            if standing.info is not None
+        ]
 
-    def _model(self, role: Role) -> pb.Model | None:
-        standing = self._roster.standing(role)
-        info = standing.info
-        if info is None:
-            return None
+    def _model(self, role: Role, info: EngineInfo, state: str, *, is_default: bool) -> pb.Model:
         return pb.Model(
             id=info.model,
             kind=_KINDS[role],
-            state=_STATES[standing.state],
-            aliases=self._roster.model_names(role),
+            state=_STATES[state],
+            aliases=self._roster.names_of(info, role, is_default=is_default),
             revision=info.revision,
             owner=info.owner,
             license=info.license,
@@ -102,5 +104,5 @@ class ModelServicer(pb_grpc.ModelServiceServicer):
                 rendered_tags=[f"<|{name}|>" for name in info.rendered_tags],
                 max_concurrent_calls=info.max_concurrent_calls,
             ),
-            is_default=True,
+            is_default=is_default,
         )

@@ -82,9 +82,9 @@ class Front:
         """Tell the health service how every model and service stands."""
         ready = {role: self._roster.standing(role).refusal is None for role in _NEEDS["ConversationService"]}
         states = {f"{_PACKAGE}.{name}": all(ready[role] for role in roles) for name, roles in _NEEDS.items()}
-        for role, is_ready in ready.items():
-            if info := self._roster.standing(role).info:
-                states[info.model] = is_ready
+        for standing in (each for role in ready for each in self._roster.standings(role)):
+            if standing.info:
+                states[standing.info.model] = standing.refusal is None
         states[""] = all(ready.values())
         for name, is_serving in states.items():
             await self._health.set(name, Status.SERVING if is_serving else Status.NOT_SERVING)
@@ -92,9 +92,10 @@ class Front:
     def learn(self) -> None:
         """Take the engines' own measurements as the first guess of admission."""
         for door, role in (("synthesis", "synthesizer"), ("transcription", "transcriber")):
-            info = self._roster.standing(role).info  # type: ignore[arg-type]
-            if info is not None and info.first_output_ms:
-                self._doors[door].measured(info.first_output_ms)
+            infos = [standing.info for standing in self._roster.standings(role) if standing.info]  # type: ignore[arg-type]
+            for info in infos:
+                if info.first_output_ms:
+                    self._doors[door].measured(info.first_output_ms, info.model)
 
     async def stop(self, grace_s: float) -> None:
         """Go down: health first, then no new calls, then those in flight inside the grace."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from antiphon.speech.v1 import synthesis_service_pb2 as pb
@@ -41,8 +42,8 @@ class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
             idle_timeout_ms=limits.idle_timeout_ms,
         )
         plan = plan_speech(await stream.read_config(), self._roster)
-        with self._admission.enter(context.time_remaining()):
-            session = self._session(plan, _writer(stream.write, pb.SynthesizeResponse, self._admission))
+        with self._admission.enter(context.time_remaining(), plan.info.model):
+            session = self._session(plan, _writer(stream.write, pb.SynthesizeResponse, self._learn_from(plan)))
             await stream.write(pb.SynthesizeResponse(started=self._started(plan)))
             await run_call(
                 session.run(), self._feed(stream, session, plan), stream.watch_idle(lambda: session.is_speaking)
@@ -52,10 +53,10 @@ class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
         """Speak one text."""
         plan = plan_speech(request.config, self._roster)
         await _checked_text(request.text, self._limits.max_once_text_bytes, plan)
-        with self._admission.enter(context.time_remaining()):
+        with self._admission.enter(context.time_remaining(), plan.info.model):
             write = _OnceWriter(context).write
             await write(pb.SynthesizeOnceResponse(started=self._started(plan)))
-            session = self._session(plan, _writer(write, pb.SynthesizeOnceResponse, self._admission))
+            session = self._session(plan, _writer(write, pb.SynthesizeOnceResponse, self._learn_from(plan)))
             await run_call(session.run(), _say(request.text, session))
 
     async def ExplainSynthesis(self, request: pb.ExplainSynthesisRequest, context: Any) -> pb.ExplainSynthesisResponse:  # noqa: ANN401
@@ -64,9 +65,12 @@ class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
         script = await _checked_text(request.text, self._limits.max_once_text_bytes, plan)
         return await asyncio.to_thread(explain, script, plan)
 
+    def _learn_from(self, plan: SpeechPlan) -> Callable[[float], None]:
+        return partial(self._admission.measured, model=plan.info.model)
+
     def _session(self, plan: SpeechPlan, emit: Callable[[SpeechEvent], Awaitable[None]]) -> SpeechSession:
         return SpeechSession(
-            self._roster.synthesizer,
+            self._roster.synthesizer_of(plan.info),
             plan.settings,
             emit,
             max_pending_characters=self._limits.max_pending_characters,
@@ -80,7 +84,7 @@ class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
             model_revision=plan.info.revision,
             sample_rate_hz=plan.settings.format.sample_rate_hz,
             idle_timeout_ms=self._limits.idle_timeout_ms,
-            predicted_first_audio_ms=self._admission.predict_first_output_ms(),
+            predicted_first_audio_ms=self._admission.predict_first_output_ms(plan.info.model),
             warnings=[warning(notice) for notice in plan.notices],
             max_text_bytes=self._limits.max_text_bytes,
         )
@@ -189,7 +193,7 @@ async def _checked_text(text: str, limit: int, plan: SpeechPlan) -> Script:
 def _writer(
     write: Callable[[Any], Awaitable[None]],
     response: type[pb.SynthesizeResponse] | type[pb.SynthesizeOnceResponse],
-    admission: Admission,
+    learn: Callable[[float], None],
 ) -> Callable[[SpeechEvent], Awaitable[None]]:
     async def emit(event: SpeechEvent) -> None:
         match event:
@@ -199,7 +203,7 @@ def _writer(
                 await write(response(utterance_started=pb.UtteranceStarted(utterance_id=event.utterance_id)))
             case UtteranceEnded():
                 if event.times.first_output_ms is not None:
-                    admission.measured(event.times.first_output_ms)
+                    learn(event.times.first_output_ms)
                 await write(response(utterance_done=utterance_done(event)))
             case UtteranceCut():
                 await write(response(cancelled=utterance_cancelled(event)))

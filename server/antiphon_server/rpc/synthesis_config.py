@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass
 
 from antiphon.speech.v1 import synthesis_service_pb2 as pb
-from antiphon_server.engine.protocol import EngineInfo
+from antiphon_server.engine.protocol import EngineInfo, EngineVoice
 from antiphon_server.engine.roster import Roster
 from antiphon_server.errors import InvalidField, UnsupportedFeature
 from antiphon_server.rpc.checks import at_most, ignored, in_range, known_enum, optional_in_range
@@ -42,12 +42,13 @@ def plan_speech(config: pb.SynthesisConfig, roster: Roster, path: str = "config"
     Raises:
         SpeechError: For the first field that cannot be used; its path begins with ``path``.
     """
-    info = roster.resolve_model(_short(config.model, f"{path}.model"), "synthesizer", field=f"{path}.model")
+    model, voice_name = _short(config.model, f"{path}.model"), _short(config.voice, f"{path}.voice")
+    info = roster.resolve_speech(model, voice_name, field=f"{path}.model")
     _check_fields(config, path)
     _check_features(config, info, path)
-    voice = roster.resolve_voice(_short(config.voice, f"{path}.voice"), info, field=f"{path}.voice")
+    voice = roster.resolve_voice(voice_name, info, field=f"{path}.voice")
     settings = _settings(config, roster, info, voice, path)
-    return SpeechPlan(settings, info, _effective(config, settings), tuple(_notices(config, info, path)))
+    return SpeechPlan(settings, info, _effective(config, settings), tuple(_notices(config, info, settings, path)))
 
 
 def check_delivery(message: pb.SynthesisConfig | pb.SynthesisUpdate, path: str) -> None:
@@ -193,12 +194,27 @@ def _effective(config: pb.SynthesisConfig, settings: SpeechSettings) -> pb.Synth
     return effective
 
 
-def _notices(config: pb.SynthesisConfig, info: EngineInfo, path: str) -> list[Notice]:
+def _notices(config: pb.SynthesisConfig, info: EngineInfo, settings: SpeechSettings, path: str) -> list[Notice]:
     notices = []
     if config.model and config.model != info.model:
         message = f"{path}.model: {info.model} answers in place of {config.model[:64]!r}"
         notices.append(Notice("SUBSTITUTED", f"{path}.model", message))
+    if settings.language:
+        used = {settings.voice, *settings.speaker_voices.values()}
+        notices += [
+            _accent(voice, f"{path}.language")
+            for voice in info.voices
+            if voice.id in used and not _speaks(voice, settings.language)
+        ]
     return notices + [ignored(f"{path}.{name}", info.model) for name in _without_effect(config, info)]
+
+
+def _speaks(voice: EngineVoice, language: str) -> bool:
+    return language in {tag.partition("-")[0].lower() for tag in voice.languages}
+
+
+def _accent(voice: EngineVoice, field: str) -> Notice:
+    return Notice("LANGUAGE_MISMATCH", field, f"{field}: {voice.id} is {voice.description}, and speaks with an accent")
 
 
 def _without_effect(config: pb.SynthesisConfig, info: EngineInfo) -> list[str]:

@@ -40,7 +40,7 @@ class TranscriptionServicer(pb_grpc.TranscriptionServiceServicer):
             context, arm="request", config_timeout_ms=limits.config_timeout_ms, idle_timeout_ms=limits.idle_timeout_ms
         )
         plan = plan_listening(await stream.read_config(), self._roster, limits)
-        with self._admission.enter(context.time_remaining()):
+        with self._admission.enter(context.time_remaining(), plan.info.model):
             async with AsyncExitStack() as held:
                 call = self._call(plan, _writer(stream.write), held)
                 await stream.write(pb.TranscribeResponse(started=self._started(plan)))
@@ -59,7 +59,7 @@ class TranscriptionServicer(pb_grpc.TranscriptionServiceServicer):
         check_audio_size(request.audio, self._limits.max_once_audio_bytes)
         # Nobody would see a partial, and the final would wait for it: the encoder cannot be interrupted.
         plan = replace(plan, settings=replace(plan.settings, partial_interval_ms=0))
-        with self._admission.enter(context.time_remaining()):
+        with self._admission.enter(context.time_remaining(), plan.info.model):
             finals: list[FinalHeard] = []
             async with AsyncExitStack() as held:
                 call = self._call(plan, _collector(finals), held)

@@ -23,10 +23,10 @@ class VoiceServicer(pb_grpc.VoiceServiceServicer):
 
     async def ListVoices(self, request: pb.ListVoicesRequest, context: Any) -> pb.ListVoicesResponse:  # noqa: ANN401
         """List voices, filtered."""
-        info = self._roster.resolve_model(request.model, "synthesizer", field="model")
         spoken = request.language.split("-")[0].lower()
         voices = [
             self._voice(voice, info)
+            for info in self._infos(request.model)
             for voice in info.voices
             if not spoken or spoken in {language.split("-")[0].lower() for language in voice.languages}
         ]
@@ -36,12 +36,11 @@ class VoiceServicer(pb_grpc.VoiceServiceServicer):
     async def GetVoice(self, request: pb.GetVoiceRequest, context: Any) -> pb.GetVoiceResponse:  # noqa: ANN401
         """Show one voice."""
         at_most("voice", request.voice, 256, "characters")
-        info = self._roster.info("synthesizer")
+        info = self._roster.resolve_speech("", request.voice)
         try:
-            voice_id = self._roster.resolve_voice(request.voice, info, field="voice")
+            found = self._roster.find_voice(request.voice, info, field="voice")
         except UnknownVoice as error:
             raise NotFound(error.message, field="voice") from None
-        found = next(voice for voice in info.voices if voice.id == voice_id)
         return pb.GetVoiceResponse(voice=self._voice(found, info))
 
     async def CreateVoice(self, request: pb.CreateVoiceRequest, context: Any) -> pb.CreateVoiceResponse:  # noqa: ANN401
@@ -51,6 +50,12 @@ class VoiceServicer(pb_grpc.VoiceServiceServicer):
     async def DeleteVoice(self, request: pb.DeleteVoiceRequest, context: Any) -> pb.DeleteVoiceResponse:  # noqa: ANN401
         """Refuse: there are no stored voices."""
         raise NotBuilt(_STORED)
+
+    def _infos(self, model: str) -> list[EngineInfo]:
+        if model:
+            return [self._roster.resolve_model(model, "synthesizer", field="model")]
+        self._roster.info("synthesizer")  # the default has to answer
+        return [each.info for each in self._roster.standings("synthesizer") if each.info and each.refusal is None]
 
     def _voice(self, voice: EngineVoice, info: EngineInfo) -> voice_pb2.Voice:
         aliases = [alias for alias, target in self._roster.aliases_of_voices(info).items() if target == voice.id]
@@ -62,4 +67,5 @@ class VoiceServicer(pb_grpc.VoiceServiceServicer):
             model=info.model,
             languages=voice.languages,
             aliases=sorted(aliases),
+            labels=voice.labels,
         )
