@@ -78,7 +78,8 @@ def _error_of(status: int, exc: BaseException | None) -> ApiError:
         is_target = isinstance(exc.args[0], bytearray)
         return ApiError("TARGET_TOO_LONG" if is_target else "HEADERS_TOO_LARGE", _too_long(is_target=is_target))
     if isinstance(exc, ContentEncodingError):
-        return ApiError("BAD_MEDIA_TYPE", "Content-Encoding must be gzip, deflate or left out.")
+        message = "Content-Encoding must be gzip, deflate or left out."
+        return ApiError("BAD_MEDIA_TYPE", message, param="Content-Encoding")
     if isinstance(exc, BadHttpMessage) and exc.message == _TOO_MANY:
         return ApiError("HEADERS_TOO_LARGE", "The request has more than 128 headers.")
     return ApiError.invalid(None, "The request is not valid HTTP/1.1.")

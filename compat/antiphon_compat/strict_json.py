@@ -1,4 +1,4 @@
-"""JSON as its standard has it: no NaN, no infinities, no numbers that overflow, nothing nested without end."""
+"""JSON as its standard has it: no NaN, no infinities, no overflowing numbers, no name twice, no nesting without end."""
 
 import json
 import math
@@ -9,12 +9,14 @@ def loads(raw: str | bytes) -> object:
     """Parse a document.
 
     Raises:
-        ValueError: It is not JSON, not UTF-8, holds a number outside a double's range or is nested too deep. The
-            message says which and where, and quotes nothing.
+        ValueError: It is not JSON, not UTF-8, holds a number outside a double's range or a name twice in one object,
+            or is nested too deep. The message says which and where, and quotes nothing.
     """
     try:
         text = raw.decode("utf-8-sig") if isinstance(raw, bytes) else raw
-        parsed: object = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        parsed: object = json.loads(
+            text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_distinct
+        )
     except UnicodeDecodeError as error:
         raise ValueError(f"it is not UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:
@@ -31,6 +33,14 @@ def is_encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    # Which of two values counts differs between parsers, so that what one of them checked is not what another one uses.
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("an object has a name twice")
+    return found
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -26,6 +26,10 @@ class Fields:
         """Names of the fields that are given, in the order they came."""
         return [name for name, value in self._values.items() if value is not None]
 
+    def values(self) -> dict[str, object]:
+        """Copy all fields as parsed."""
+        return dict(self._values)
+
     def merged(self, values: dict[str, object]) -> "Fields":
         """Lay other values over these; null takes nothing away."""
         return Fields(self._values | {name: value for name, value in values.items() if value is not None})
@@ -111,7 +115,7 @@ def checked_text(name: str, value: object, *, max_chars: int, reason: str = "INV
     """Take a value for a string of at most ``max_chars`` characters.
 
     Raises:
-        ApiError: It is something else, not valid Unicode, or too long; the last with ``reason``.
+        ApiError: It is something else, not valid Unicode, with a NUL in it, or too long; the last with ``reason``.
     """
     if not isinstance(value, str):
         raise ApiError.invalid(name, f"{name} must be a string, not {kind_of(value)}.")
@@ -119,7 +123,18 @@ def checked_text(name: str, value: object, *, max_chars: int, reason: str = "INV
         raise ApiError(reason, f"{name} must have at most {max_chars} characters, not {len(value)}.", param=name)
     if not is_encodable(value):
         raise ApiError.invalid(name, f"{name} holds half of a surrogate pair, which is not a character.")
+    refuse_nul(name, value)
     return value
+
+
+def refuse_nul(name: str | None, text: str) -> None:
+    """Refuse U+0000, at which libraries written in C would end the text without a word.
+
+    Raises:
+        ApiError: The text holds one.
+    """
+    if "\0" in text:
+        raise ApiError.invalid(name, f"{name} holds the character NUL.")
 
 
 def _shown(value: float) -> str:

@@ -12,11 +12,13 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.body import in_time, refuse_large, too_large
+from antiphon_compat.openai.fields import refuse_nul
 
 PIECE_BYTES = 64 * 1024
 """Size of the pieces a file is written and read in; also the contract's largest audio message."""
 
 _MAX_PARTS = 64
+_PLAIN = ("7bit", "8bit", "binary")
 # What aiohttp's reader raises on a form that is cut, has no boundary or has broken headers.
 _MALFORMED = (ValueError, AssertionError, LookupError, RuntimeError, HttpProcessingError, web.RequestPayloadError)
 
@@ -105,14 +107,30 @@ async def _read_parts(request: web.Request, form: UploadForm) -> None:
 
 
 async def _read_part(request: web.Request, part: BodyPartReader, form: UploadForm) -> None:
+    _require_plain(part)
     if part.filename is not None and part.name == form.limits.file_name:
         await _spool(request, part, form)
         return
     value = await _text_of(request, part, form)
     try:
-        form.fields.setdefault(part.name or "", []).append(value.decode("utf-8"))
+        text = value.decode("utf-8")
     except UnicodeDecodeError:
         raise ApiError.invalid(part.name, "A form field is not UTF-8.") from None
+    refuse_nul(part.name, text)
+    form.fields.setdefault(part.name or "", []).append(text)
+
+
+def _require_plain(part: BodyPartReader) -> None:
+    """Refuse what would otherwise be taken for something it is not: a part without a name, or in a coding.
+
+    Raises:
+        ApiError: It is one of these.
+    """
+    if not part.name:
+        raise ApiError.invalid(None, "A part of the form has no name.")
+    coding = part.headers.get("Content-Transfer-Encoding", "binary").lower()
+    if coding not in _PLAIN or part.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise ApiError.invalid(part.name, f"{part.name} must be sent as it is, in no coding.")
 
 
 async def _text_of(request: web.Request, part: BodyPartReader, form: UploadForm) -> bytearray:
