@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler
 from antiphon_compat.errors import ApiError
 
 _CONTINUE = "100-continue"
+_CODINGS = ("identity", "gzip", "deflate")  # those that aiohttp decodes without more libraries
 _KEPT_BYTES = 256 * 1024  # a rest that is known to be this short is read, and the connection stays open
 _LEFT_BYTES = 1024 * 1024  # read of a longer rest while the caller hears that it should stop
 _LEFT_S = 2.0
@@ -33,14 +34,17 @@ async def invite(request: web.Request) -> None:
         request.writer.output_size = 0  # what aiohttp's own handler does: the answer proper has not begun
 
 
-def require_known_expectation(request: web.Request) -> None:
-    """Refuse what else ``Expect`` can ask for.
+def require_known_framing(request: web.Request) -> None:
+    """Refuse what ``Expect`` and ``Content-Encoding`` can ask for beyond what is understood here.
 
     Raises:
-        ApiError: It is not ``100-continue``.
+        ApiError: Another expectation than ``100-continue``, or another coding than gzip and deflate.
     """
     if request.headers.get("Expect", _CONTINUE).lower() != _CONTINUE:
         raise ApiError("BAD_EXPECTATION", "Expect must be 100-continue or left out.", param="Expect")
+    if request.headers.get("Content-Encoding", "identity").lower() not in _CODINGS:
+        message = "Content-Encoding must be gzip, deflate or left out."
+        raise ApiError("BAD_MEDIA_TYPE", message, param="Content-Encoding")
 
 
 @web.middleware

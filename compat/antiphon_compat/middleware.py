@@ -11,7 +11,7 @@ import uuid
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from antiphon_compat.bodies import require_known_expectation
+from antiphon_compat.bodies import require_known_framing
 from antiphon_compat.errors import ApiError, from_http_exception, to_response
 from antiphon_compat.upstream import FAILURE_KEY, REQUEST_ID_KEY, SENT_STATUS_KEY
 
@@ -45,12 +45,13 @@ async def add_request_id(request: web.Request, response: web.StreamResponse) -> 
     """Send the id back, on streams and errors too; nobody needs to know what this is built with."""
     request[SENT_STATUS_KEY] = response.status
     response.headers["Server"] = "antiphon"
-    response.headers["x-request-id"] = request.get(REQUEST_ID_KEY, "")
+    if REQUEST_ID_KEY in request:
+        response.headers["x-request-id"] = request[REQUEST_ID_KEY]
 
 
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
-        require_known_expectation(request)
+        require_known_framing(request)
         return await handler(request)
     except ApiError as error:
         request[FAILURE_KEY] = error.row.http_code
