@@ -4,8 +4,10 @@ import importlib.metadata
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -59,12 +61,23 @@ def ratio_of(name: str, ours: Sequence[float], theirs: Sequence[float], *, to: s
     return Figure(name, "x", ratio, percentile(pairs, 95), len(ours), limit, to, ratio)
 
 
+def difference_of(
+    name: str, ours: Sequence[float], theirs: Sequence[float], *, to: str, limit: float | None = None
+) -> Figure:
+    """Subtract the medians of two series taken in turns, in milliseconds."""
+    pairs = [a - b for a, b in zip(ours, theirs, strict=True)]
+    difference = statistics.median(ours) - statistics.median(theirs)
+    return Figure(name, "ms", difference, percentile(pairs, 95), len(ours), limit, to)
+
+
 class Bench:
     """Collects the figures of one run and writes them down."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._figures: list[Figure] = []
+        self._skipped: dict[str, str] = {}
+        self._watch = Stopwatch()
         self._began_at = datetime.now(UTC)
         self._load_before = os.getloadavg()
 
@@ -73,6 +86,15 @@ class Bench:
             mark = "" if one.limit is None else f"  (limit {one.limit:g}: {'met' if one.is_met else 'MISSED'})"
             print(f"{one.name:58s} {one.median:10.3f} {one.unit:6s} p95 {one.p95:10.3f}  n {one.n}{mark}", flush=True)
             self._figures.append(one)
+
+    def begin(self, part: str) -> None:
+        """Say what is measured next, for whoever waits."""
+        print(f"-- {self._watch.ms / 1000:4.0f} s  {part}", flush=True)
+
+    def skip(self, part: str, reason: str) -> None:
+        """Note what could not be measured here, and why."""
+        print(f"{part}: not measured, {reason}", flush=True)
+        self._skipped[part] = reason
 
     def save(self) -> None:
         RESULTS.mkdir(parents=True, exist_ok=True)
@@ -86,6 +108,7 @@ class Bench:
             "load_average": {"before": self._load_before[0], "after": os.getloadavg()[0]},
             "python": platform.python_version(),
             "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+            "skipped": self._skipped,
             "figures": [{**asdict(one), "is_met": one.is_met} for one in self._figures],
         }
         (RESULTS / f"{self._name}.json").write_text(json.dumps(report, indent=1) + "\n")
@@ -100,6 +123,12 @@ class Stopwatch:
     @property
     def ms(self) -> float:
         return (time.perf_counter() - self._began_at) * 1000
+
+
+def end_on_signals() -> None:
+    """End by an exception when told to, so that no server started here is left behind."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _: sys.exit(128 + received))
 
 
 def process_tree(pid: int) -> list[int]:
