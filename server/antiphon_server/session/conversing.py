@@ -163,12 +163,12 @@ class ConversationSession:
             await self._emit(TurnOver(self._num_turns - 1, reply.id))  # also of a turn cancelled before it began
             is_complete = await act.run(turn(act, reply))
         except SpeechError as error:
+            await self._fade_out(reply)
             act.is_ending = True
             await self._fail(error, reply.id)
             return
         if not is_complete:
-            act.is_ending = True
-            await self._cut(reply)
+            await self._cut(act, reply)
         elif act.is_interrupted:
             await self._emit(_NO_REPLY)
 
@@ -198,9 +198,17 @@ class ConversationSession:
         await reply.perform(job, act, turn_ended_at=ended_at)
         self._history.append(ChatMessage("assistant", reply.text))
 
-    async def _cut(self, reply: Reply) -> None:
+    async def _fade_out(self, reply: Reply) -> None:
+        if reply.utterance is not None and (last := await reply.utterance.fade_out()):
+            await self._emit(last)
+            reply.utterance.wrote(last)
+
+    async def _cut(self, act: Act[TurnEvent], reply: Reply) -> None:
+        stopped_ms = (time.monotonic() - self._cancel_asked_at) * 1000
+        await self._fade_out(reply)
+        act.is_ending = True
         utterance = reply.utterance
-        receipt = unspoken(reply.id) if utterance is None else utterance.cut(asked_at=self._cancel_asked_at)
+        receipt = unspoken(reply.id) if utterance is None else utterance.cut(stopped_after_ms=stopped_ms)
         if receipt.text_spoken:
             self._history.append(ChatMessage("assistant", receipt.text_spoken))
         await self._emit(receipt)

@@ -155,7 +155,7 @@ class Reply:
     async def _close(self, act: Act[TurnEvent]) -> None:
         audio_ms, times = 0, Times(total_ms=(time.monotonic() - self._ended_turn_at) * 1000)
         if self.utterance is not None:
-            if last := self.utterance.finish():
+            if last := await self.utterance.finish():
                 await self._send_audio(self.utterance, last, act)
             ended = self.utterance.ended()
             audio_ms, times = ended.audio_ms, ended.times

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
 from antiphon_server.engine.protocol import Synthesizer
-from antiphon_server.errors import TextEmpty, TextTooLong
+from antiphon_server.errors import SpeechError, TextEmpty, TextTooLong
 from antiphon_server.session.act import Act
 from antiphon_server.session.events import AudioOut, Notice, SpeechEvent, UtteranceBegan, UtteranceCut
 from antiphon_server.session.script import Script
@@ -155,15 +155,28 @@ class SpeechSession:
         act = self._act = Act(self._emit)
         try:
             is_complete = await act.run(self._speak(script, act))
+        except SpeechError:
+            await self._fade_out()
+            raise
         finally:
             self._script = self._act = None
-        utterance, self._utterance = self._utterance, None
         if not is_complete:
-            await self._emit(
-                unspoken(script.id) if utterance is None else utterance.cut(asked_at=self._cancel_asked_at)
-            )
-        elif act.is_interrupted:
+            await self._cut(script)
+            return
+        self._utterance = None
+        if act.is_interrupted:
             await self._emit(STALE_CANCEL)
+
+    async def _cut(self, script: Script) -> None:
+        stopped_ms = (time.monotonic() - self._cancel_asked_at) * 1000
+        await self._fade_out()
+        utterance, self._utterance = self._utterance, None
+        await self._emit(unspoken(script.id) if utterance is None else utterance.cut(stopped_after_ms=stopped_ms))
+
+    async def _fade_out(self) -> None:
+        if self._utterance is not None and (last := await self._utterance.fade_out()):
+            await self._emit(last)
+            self._utterance.wrote(last)
 
     async def _speak(self, script: Script, act: Act[SpeechEvent]) -> None:
         async for segment in script.segments():
@@ -175,7 +188,7 @@ class SpeechSession:
             await self._speak_segment(self._utterance, segment, act)
             self._changed.set()
         if self._utterance is not None:
-            if last := self._utterance.finish():
+            if last := await self._utterance.finish():
                 await self._send_audio(self._utterance, last, act)
             await act.send(self._utterance.ended(), is_last=True)
 

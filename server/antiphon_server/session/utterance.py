@@ -2,14 +2,12 @@
 
 import hashlib
 import time
-import zlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from antiphon_server.audio.encode import open_encoder
-from antiphon_server.audio.resample import Resampler
 from antiphon_server.engine.protocol import SpeechChunk, SpeechEnd, SpeechJob, Synthesizer
 from antiphon_server.session.events import AudioOut, Notice, Times, UtteranceCut, UtteranceEnded
+from antiphon_server.session.outlet import Outlet
 from antiphon_server.session.playback import Playback
 from antiphon_server.session.settings import SpeechSettings
 from antiphon_server.session.spoken import SpokenText
@@ -20,10 +18,10 @@ _CHUNK_MS = 80
 
 
 class Utterance:
-    """Speaks segments one after the other through one resampler and one encoder, so that seams cannot be heard."""
+    """Speaks segments one after the other through one outlet."""
 
     def __init__(self, utterance_id: str, settings: SpeechSettings, *, accepted_at: float) -> None:
-        """Open the resampler and the encoder.
+        """Open the outlet.
 
         Args:
             utterance_id: Unique in its call.
@@ -35,8 +33,7 @@ class Utterance:
         rate_hz = settings.format.sample_rate_hz
         self.playback = Playback(rate_hz)
         self._accepted_at = accepted_at
-        self._resampler = Resampler(settings.native_rate_hz, rate_hz)
-        self._encoder = open_encoder(settings.format)
+        self._outlet = Outlet(utterance_id, settings.native_rate_hz, settings.format)
         self._spoken = SpokenText(rate_hz)
         self._replay = hashlib.sha256(f"{settings.model}\0{settings.revision}\0{settings.seed}".encode())
         self._engine_began_at: float | None = None
@@ -44,8 +41,7 @@ class Utterance:
         self._engine_ms = 0.0
         self._finish_reason = "STOP"
         self._num_segments = self._input_tokens = self._output_tokens = self._characters = 0
-        self._sequence = self._crc32 = 0
-        self._native_generated = self._encoded = self._announced = 0
+        self._native_generated = 0
 
     async def speak(self, segment: Segment, synthesizer: Synthesizer) -> AsyncGenerator[AudioOut | Notice, None]:
         """Speak one segment. Closing the iterator stops the engine.
@@ -53,22 +49,23 @@ class Utterance:
         Raises:
             SpeechError: Whatever the engine reports.
         """
-        for silence in self._silence(self._pause_ms(segment)):
+        async for silence in self._silence(self._pause_ms(segment)):
             yield silence
         if segment.text:
-            self._spoken.begin(segment.text, self._encoded)
+            self._spoken.begin(segment.text, self._outlet.num_encoded)
             async with aclosing(self._run_engine(segment, synthesizer)) as outs:
                 async for out in outs:
                     yield out
-            self._spoken.end(self._encoded)
+            self._spoken.end(self._outlet.num_encoded)
         self._num_segments += 1
 
-    def finish(self) -> AudioOut | None:
-        """Flush resampler and encoder; the last sound, if any."""
-        last = self._resampler.finish()
-        data = self._encoder.encode(last) if last else b""
-        self._encoded += len(last) // 2
-        return self._out(data + self._encoder.finish())
+    async def finish(self) -> AudioOut | None:
+        """Give the last sound, if any."""
+        return await self._outlet.finish()
+
+    async def fade_out(self) -> AudioOut | None:
+        """Give a last short fade where the sound is cut, if there was any sound."""
+        return await self._outlet.cut()
 
     def wrote(self, out: AudioOut) -> None:
         """Note that a chunk has left the server."""
@@ -82,27 +79,26 @@ class Utterance:
         rate_hz = self.settings.format.sample_rate_hz
         stall = self.playback.stall
         metrics.UNDERRUN_S.inc(stall.underrun_ms / 1000)
-        metrics.AUDIO_OUT_S.inc(self._announced / rate_hz)
+        metrics.AUDIO_OUT_S.inc(self._outlet.num_announced / rate_hz)
         return UtteranceEnded(
             utterance_id=self.id,
             finish_reason=self._finish_reason,
             seed=self.settings.seed,
-            num_samples=self._announced,
+            num_samples=self._outlet.num_announced,
             num_characters=self._characters,
             input_tokens=self._input_tokens,
             output_tokens=self._output_tokens,
-            audio_ms=round(self._announced * 1000 / rate_hz),
+            audio_ms=round(self._outlet.num_announced * 1000 / rate_hz),
             times=self._times(),
             stall=stall,
             replay_token=self._replay.hexdigest()[:32],
-            crc32=self._crc32,
+            crc32=self._outlet.crc32,
         )
 
-    def cut(self, *, asked_at: float) -> UtteranceCut:
-        """The receipt of a cancellation, once the engine has stopped."""
+    def cut(self, *, stopped_after_ms: float) -> UtteranceCut:
+        """The receipt of a cancellation, once the engine has stopped and the fade has left."""
         played, estimated = self.playback.heard()
-        stopped_ms = (time.monotonic() - asked_at) * 1000
-        metrics.CANCEL_MS.observe(stopped_ms)
+        metrics.CANCEL_MS.observe(stopped_after_ms)
         rate_hz = self.settings.format.sample_rate_hz
         return UtteranceCut(
             utterance_id=self.id,
@@ -113,7 +109,7 @@ class Utterance:
             samples_played=played,
             estimated=estimated,
             text_spoken=self._spoken.until(played),
-            engine_stopped_after_ms=stopped_ms,
+            engine_stopped_after_ms=stopped_after_ms,
         )
 
     @property
@@ -129,10 +125,12 @@ class Utterance:
             async for item in items:
                 if isinstance(item, SpeechChunk):
                     self._native_generated += len(item.pcm) // 2
-                    out = self._encode(item.pcm)
-                    if out is not None:
+                    if out := await self._outlet.push(item.pcm):
                         yield out
-                elif notice := self._end_segment(item, len(segment.text)):
+                    continue
+                if out := await self._outlet.settle(is_cut=item.finish_reason != "STOP"):
+                    yield out
+                if notice := self._end_segment(item, len(segment.text)):
                     yield notice
 
     def _job(self, segment: Segment) -> SpeechJob:
@@ -150,6 +148,7 @@ class Utterance:
             top_k=settings.top_k,
             max_new_tokens=settings.max_new_tokens,
             tags=tuple(written[2:-2] for written in segment.tags),
+            is_first=self._engine_began_at is None,
         )
         self._replay.update(repr((job.text, job.voice, job.speed, job.pitch_semitones, job.tags)).encode())
         return job
@@ -173,27 +172,13 @@ class Utterance:
         gap_ms = self.settings.segment_gap_ms if self._num_segments and segment.text else 0
         return segment.pause_before_ms + gap_ms
 
-    def _silence(self, pause_ms: int) -> list[AudioOut]:
+    async def _silence(self, pause_ms: int) -> AsyncGenerator[AudioOut, None]:
         samples = pause_ms * self.settings.native_rate_hz // 1000
         step = self.settings.native_rate_hz * _CHUNK_MS // 1000
-        sizes = [min(step, samples - start) for start in range(0, samples, step)]
         self._native_generated += samples
-        return [out for out in (self._encode(bytes(2 * size)) for size in sizes) if out is not None]
-
-    def _encode(self, pcm: bytes) -> AudioOut | None:
-        samples = self._resampler.push(pcm)
-        self._encoded += len(samples) // 2
-        return self._out(self._encoder.encode(samples))
-
-    def _out(self, data: bytes) -> AudioOut | None:
-        if not data:
-            return None
-        num_samples = self._encoded - self._announced
-        out = AudioOut(self.id, data, self._sequence, self._announced, num_samples)
-        self._announced = self._encoded
-        self._sequence += 1
-        self._crc32 = zlib.crc32(data, self._crc32)
-        return out
+        for start in range(0, samples, step):
+            if out := await self._outlet.push(bytes(2 * min(step, samples - start))):
+                yield out
 
     def _times(self) -> Times:
         queue = None if self._engine_began_at is None else (self._engine_began_at - self._accepted_at) * 1000

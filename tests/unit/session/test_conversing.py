@@ -223,7 +223,7 @@ async def test_history_keeps_of_a_cut_reply_what_was_heard():
     talk = Talk("One two. ", "Three four. ", "Five six.")
     await talk.session.text_turn("Count.")
     await talk.events.until(AudioOut, 12)
-    first = talk.events.of(AudioOut)[:8]
+    first = talk.events.of(AudioOut)[:9]
     await talk.session.report_playback("r1", sum(out.num_samples for out in first))
     await talk.session.cancel()
     await talk.session.wait()

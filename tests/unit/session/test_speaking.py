@@ -2,6 +2,7 @@ import asyncio
 import itertools
 import zlib
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -118,7 +119,10 @@ async def test_an_engine_error_surfaces_once_and_ends_the_session():
     await session.finish()
     with pytest.raises(EngineFailed):
         await session.run()
-    assert len(events.of(AudioOut)) == 2
+    assert len(audio(events)) == 2 * CHUNK_SAMPLES * 2
+    fade = np.abs(np.frombuffer(audio(events), "<i2")[-RATE_HZ // 200 :].astype(int))
+    assert fade[-1] == 0
+    assert fade[-20:].max() < fade[:60].max() / 4, "the sound is cut there, but not abruptly"
     assert not events.of(UtteranceEnded, UtteranceCut)
 
 
