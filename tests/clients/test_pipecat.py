@@ -9,7 +9,21 @@ from support.speech import word_error_rate
 pytestmark = pytest.mark.models
 
 TEXT = "Please water the plants on the balcony tomorrow."
-VOICES = "alloy ash ballad cedar coral echo fable marin nova onyx sage shimmer verse".split()
+VOICES = [
+    "alloy",
+    "ash",
+    "ballad",
+    "cedar",
+    "coral",
+    "echo",
+    "fable",
+    "marin",
+    "nova",
+    "onyx",
+    "sage",
+    "shimmer",
+    "verse",
+]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +38,7 @@ def test_it_speaks(found):
 
 
 def test_every_voice_it_knows_speaks(found):
-    assert sorted(found["voices"]) == VOICES
+    assert set(found["voices"]) == VOICES
     for said in found["voices"].values():
         assert said["errors"] == []
         assert said["shapes"] == [[24_000, 1]]
