@@ -81,6 +81,7 @@ def _routes() -> list[web.RouteDef]:
         web.get("/v1/audio/voices/{voice:.+}", voices.get_voice),
         web.delete("/v1/audio/voices/{voice:.+}", voices.delete_voice),
         web.post("/v1/audio/transcriptions", transcriptions.create_transcription),
+        web.post("/v1/audio/translations", transcriptions.create_translation),
         web.get("/ws/voice", voice.voice_socket),
     ]
 

@@ -1,8 +1,12 @@
 """Transcription over HTTP with the real engine: containers, formats, silence, bad files."""
 
 import io
+import itertools
+import json
+import math
 
 import numpy as np
+import openai
 import pytest
 import requests
 import soundfile
@@ -10,6 +14,7 @@ import soundfile
 pytestmark = pytest.mark.models
 
 TEXT = "Please water the plants on the balcony tomorrow."
+WORDS = "water the plants on the balcony"
 LIMIT_S = 60.0
 
 
@@ -40,7 +45,7 @@ def transcribe(compat, audio: bytes, **fields):
 def test_container_is_recognised_from_its_content(compat, spoken, kind):
     answer = transcribe(compat, encoded(*spoken, kind), model="higgs-stt")
     assert answer.status_code == 200
-    assert "water the plants on the balcony" in answer.json()["text"].lower()
+    assert WORDS in answer.json()["text"].lower()
     assert answer.json()["usage"]["seconds"] == pytest.approx(len(spoken[0]) / spoken[1], abs=0.2)
 
 
@@ -50,6 +55,83 @@ def test_verbose_json_has_real_times(compat, spoken):
     assert body["duration"] == pytest.approx(length_s, abs=0.1)
     assert body["segments"]
     assert all(0 <= segment["start"] < segment["end"] <= length_s + 0.1 for segment in body["segments"])
+
+
+@pytest.fixture(scope="module")
+def long_file(spoken) -> bytes:
+    """Six times the sentence with pauses: more than one piece of at most 28 s."""
+    samples, rate_hz = spoken
+    pause = np.zeros(rate_hz * 2)
+    return encoded(np.concatenate([part for _ in range(6) for part in (samples, pause)]), rate_hz, "FLAC")
+
+
+def test_words_have_real_times(compat, spoken):
+    fields = {"response_format": "verbose_json", "timestamp_granularities[]": ["word", "segment"]}
+    body = transcribe(compat, encoded(*spoken, "WAV"), **fields).json()
+    times = [time for word in body["words"] for time in (word["start"], word["end"])]
+    assert [word["word"].strip(".,").lower() for word in body["words"]] == TEXT.strip(".").lower().split()
+    assert times == sorted(times)
+    assert times[-1] <= body["duration"] + 0.1
+
+
+def test_subtitles_have_a_cue_for_each_sentence(compat, long_file):
+    cues = transcribe(compat, long_file, response_format="srt").text.split("\n\n")
+    starts = [cue.split("\n")[1].split(" --> ")[0] for cue in cues]
+    assert len(cues) >= 5
+    assert starts == sorted(set(starts))
+
+
+def test_log_probabilities_are_of_the_words_of_the_text(compat, spoken):
+    body = transcribe(compat, encoded(*spoken, "WAV"), **{"include[]": "logprobs"}).json()
+    assert "".join(row["token"] for row in body["logprobs"]) == body["text"]
+    assert all(-10 < row["logprob"] <= 0 for row in body["logprobs"])
+    assert 0.5 < math.exp(sum(row["logprob"] for row in body["logprobs"]) / len(body["logprobs"])) <= 1
+    assert b"".join(bytes(row["bytes"]) for row in body["logprobs"]).decode() == body["text"]
+
+
+def events_of(answer) -> list[dict]:
+    lines = [line.decode() for line in answer.iter_lines() if line]
+    assert lines.pop() == "data: [DONE]"
+    return [json.loads(line.removeprefix("data: ")) for line in lines]
+
+
+def test_deltas_come_before_the_end_and_are_the_text(compat, long_file):
+    whole = transcribe(compat, long_file).json()
+    events = events_of(transcribe(compat, long_file, stream="true"))
+    deltas = [event["delta"] for event in events[:-1]]
+    assert len(deltas) >= 2, "a long file is told piece by piece"
+    assert "".join(deltas) == events[-1]["text"] == whole["text"]
+    assert events[-1]["usage"] == whole["usage"]
+    assert events[-1]["model"] == "whisper-base"
+
+
+def test_server_vad_gives_an_utterance_for_each_sentence(compat, long_file):
+    strategy = json.dumps({"type": "server_vad", "silence_duration_ms": 800, "threshold": 0.5})
+    events = events_of(transcribe(compat, long_file, stream="true", chunking_strategy=strategy))
+    assert sum(WORDS in event["delta"].lower() for event in events[:-1]) == 6
+    assert events[-1]["text"].lower().count(WORDS) == 6
+
+
+def test_openai_sdk_reads_every_format_and_the_stream(compat, spoken):
+    with openai.OpenAI(base_url=f"{compat.http_url}/v1", api_key="none", max_retries=0, timeout=LIMIT_S) as client:
+        create, file = client.audio.transcriptions.create, ("speech.wav", encoded(*spoken, "WAV"))
+        plain = create(file=file, model="whisper-1", include=["logprobs"], chunking_strategy="auto")
+        assert WORDS in plain.text.lower()
+        assert plain.logprobs[0].token in plain.text
+        assert plain.usage.type == "duration"
+        for response_format, start in {"text": "", "srt": "1\n00:00:0", "vtt": "WEBVTT\n\n00:00:0"}.items():
+            found = create(file=file, model="whisper-1", response_format=response_format)
+            assert found.startswith(start)
+            assert WORDS in found.lower()
+        verbose = create(
+            file=file, model="whisper-1", response_format="verbose_json", timestamp_granularities=["word", "segment"]
+        )
+        assert (verbose.language, verbose.words[0].word) == ("english", "Please")
+        assert all(one.end <= other.start + 0.01 for one, other in itertools.pairwise(verbose.segments))
+        vad = {"type": "server_vad", "silence_duration_ms": 300}
+        events = list(create(file=file, model="gpt-4o-transcribe", stream=True, chunking_strategy=vad))
+        assert "".join(event.delta for event in events[:-1]) == events[-1].text
+        assert WORDS in events[-1].text.lower()
 
 
 @pytest.mark.parametrize("length_s", [0.5, 3.0])

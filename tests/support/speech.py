@@ -19,7 +19,8 @@ import soxr
 from whisper_normalizer.english import EnglishTextNormalizer
 
 LISTENING_RATE_HZ = 16_000
-RECORDING_PACKAGES = ("asterisk-core-sounds-en-g722", "asterisk-core-sounds-en")
+ENGLISH_PACKAGES = ("asterisk-core-sounds-en-g722", "asterisk-core-sounds-en")
+FRENCH_PACKAGES = ("asterisk-core-sounds-fr-g722",)
 CACHE = Path(__file__).parents[2] / ".cache" / "recordings"
 NUM_RECORDINGS = 60
 MIN_WORDS = 4
@@ -60,7 +61,7 @@ def allison_recordings() -> list[Recording]:
     """Sixty prompts of one studio speaker with their exact words; fetched once by apt-get, else the test is skipped."""
     folder = CACHE / "allison"
     if not folder.is_dir():
-        _fetch(folder)
+        _fetch(folder, ENGLISH_PACKAGES, ("en_US_f_Allison/*.g722", "core-sounds-en.txt.gz"))
     texts = _transcripts(folder / "core-sounds-en.txt.gz")
     names = sorted(name for name, text in texts.items() if _is_usable(text) and (folder / f"{name}.g722").is_file())
     step = len(names) / NUM_RECORDINGS
@@ -68,30 +69,38 @@ def allison_recordings() -> list[Recording]:
     return [Recording(name, texts[name], _decoded(folder / f"{name}.g722")) for name in chosen]
 
 
+def french_recording(name: str) -> bytes:
+    """A prompt of a studio speaker of Canadian French: 16 000 Hz, signed 16 bits; fetched once, else skipped."""
+    folder = CACHE / "june"
+    if not folder.is_dir():
+        _fetch(folder, FRENCH_PACKAGES, ("fr_CA_f_June/*.g722",))
+    return _decoded(folder / f"{name}.g722")
+
+
 def _is_usable(text: str) -> bool:
     return len(text.split()) >= MIN_WORDS and not re.search(r"[\[\]()<>]|\.\.\.", text)
 
 
-def _fetch(folder: Path) -> None:
+def _fetch(folder: Path, packages: tuple[str, ...], patterns: tuple[str, ...]) -> None:
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
         pytest.skip("the recordings come from Debian packages; apt-get or dpkg-deb is missing")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         work = Path(name)
-        if (failure := _download(work, [])) and (failure := _download(work, _own_lists(work))):
+        if (failure := _download(work, [], packages)) and (failure := _download(work, _own_lists(work), packages)):
             pytest.skip(f"apt-get cannot download the recordings: {failure}")
         for package in work.glob("*.deb"):
             subprocess.run(["dpkg-deb", "-x", str(package), str(work / "files")], check=True, timeout=60)
         ready = work / "ready"
         ready.mkdir()
-        for found in [*work.rglob("en_US_f_Allison/*.g722"), *work.rglob("core-sounds-en.txt.gz")]:
+        for found in [path for pattern in patterns for path in work.rglob(pattern)]:
             shutil.copy(found, ready)
         ready.rename(folder)
 
 
-def _download(work: Path, options: list[str]) -> str:
+def _download(work: Path, options: list[str], packages: tuple[str, ...]) -> str:
     """Download the packages; says what went wrong, or nothing."""
-    command = ["apt-get", *options, "download", *RECORDING_PACKAGES]
+    command = ["apt-get", *options, "download", *packages]
     done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False, timeout=100)
     return done.stderr.strip()[-200:] if done.returncode else ""
 

@@ -1,66 +1,70 @@
-"""``POST /v1/audio/transcriptions``: one file in, its words out."""
+"""``POST /v1/audio/transcriptions`` and ``/translations``: one file in, its words out."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 from aiohttp import web
 
-from antiphon.speech.v1 import report_pb2, transcription_service_pb2
+from antiphon.speech.v1 import transcription_service_pb2
 from antiphon_compat.errors import ApiError
+from antiphon_compat.openai.form_fields import FormFields
 from antiphon_compat.openai.models import require_exact_model
-from antiphon_compat.openai.reports import header_text, warnings_header
-from antiphon_compat.openai.transcript import Transcript, render
-from antiphon_compat.openai.transcription_request import TranscriptionJob, read_transcription
+from antiphon_compat.openai.sse import EVENT_HEADERS, cut_off, encode_event, send_failure
+from antiphon_compat.openai.transcript import TranscriptionReply
+from antiphon_compat.openai.transcript_events import transcript_events
+from antiphon_compat.openai.transcript_formats import render
+from antiphon_compat.openai.transcription_fields import GRANULARITIES, INCLUDE
+from antiphon_compat.openai.transcription_request import TranscriptionJob, read_transcription, read_translation
 from antiphon_compat.openai.upload import UploadForm, open_form
 from antiphon_compat.settings import CONFIG_KEY, MIB
-from antiphon_compat.upstream import UPSTREAM_KEY, call_metadata, events_of
+from antiphon_compat.upstream import FAILURE_KEY, UPSTREAM_KEY, call_metadata, events_of
 
 Request = transcription_service_pb2.TranscribeRequest
 Response = transcription_service_pb2.TranscribeResponse
 
+_DONE = b"data: [DONE]\n\n"
+_FAILED = "transcript.text.error"
 
-async def create_transcription(request: web.Request) -> web.Response:
-    """Transcribe the uploaded file.
+
+async def create_transcription(request: web.Request) -> web.StreamResponse:
+    """Write the uploaded file down.
 
     Raises:
-        ApiError: The form or the audio is wrong, or the transcription failed.
+        ApiError: The form or the audio is wrong, or the transcription failed before anything was sent.
     """
+    return await _answer(request, read_transcription)
+
+
+async def create_translation(request: web.Request) -> web.StreamResponse:
+    """Write the uploaded file down in English.
+
+    Raises:
+        ApiError: The form or the audio is wrong, or the translation failed.
+    """
+    return await _answer(request, read_translation)
+
+
+async def _answer(request: web.Request, read: Callable[[FormFields], TranscriptionJob]) -> web.StreamResponse:
     config = request.app[CONFIG_KEY]
     async with open_form(request, max_file_bytes=config.max_upload_mb * MIB) as form:
-        job = read_transcription(form.fields)
+        job = read(FormFields(form.fields))
         if config.strict_models:
             await require_exact_model(request, job.config.model)
-        stub = request.app[UPSTREAM_KEY].transcription
-        call = stub.Transcribe(_requests(job, form), metadata=call_metadata(request))
+        reply = TranscriptionReply(job)
+        async with contextlib.aclosing(_events(request, job, form)) as events:
+            return await (_stream(request, reply, events) if job.is_streamed else _whole(reply, events))
+
+
+async def _events(request: web.Request, job: TranscriptionJob, form: UploadForm) -> AsyncGenerator[Response, None]:
+    call = request.app[UPSTREAM_KEY].transcription.Transcribe(_requests(job, form), metadata=call_metadata(request))
+    try:
         async with contextlib.aclosing(events_of(call)) as events:
-            reply = await _collect(events)
-    body, content_type = render(reply.transcript, job.response_format, with_words=job.config.word_times)
-    headers = {"X-Model": header_text(reply.model), "X-Warnings": warnings_header(reply.warnings)}
-    return web.Response(text=body, content_type=content_type, charset="utf-8", headers=headers)
-
-
-class _TranscriptionReply:
-    """What is known of the answer so far."""
-
-    def __init__(self) -> None:
-        self.transcript = Transcript()
-        self.warnings: list[report_pb2.CallWarning] = []
-        self.model = ""
-        self.is_done = False
-
-    def note(self, event: Response) -> None:
-        """Take in one event."""
-        kind = event.WhichOneof("response")
-        if kind == "started":
-            self.model = event.started.model
-            self.warnings += event.started.warnings
-        elif kind == "final":
-            self.transcript.add(event.final)
-        elif kind == "warning":
-            self.warnings.append(event.warning)
-        elif kind == "done":
-            self.transcript.audio_ms = event.done.audio_ms
-            self.is_done = True
+            async for event in events:
+                yield event
+    except ApiError as error:
+        if error.param == GRANULARITIES and not job.with_words:  # the words were wanted for their probabilities
+            error.param = INCLUDE
+        raise
 
 
 async def _requests(job: TranscriptionJob, form: UploadForm) -> AsyncIterator[Request]:
@@ -70,10 +74,31 @@ async def _requests(job: TranscriptionJob, form: UploadForm) -> AsyncIterator[Re
     yield Request(finish=transcription_service_pb2.FinishAudio())
 
 
-async def _collect(events: AsyncIterator[Response]) -> _TranscriptionReply:
-    reply = _TranscriptionReply()
+async def _whole(reply: TranscriptionReply, events: AsyncIterator[Response]) -> web.Response:
     async for event in events:
         reply.note(event)
-    if not reply.is_done:
-        raise ApiError("ENGINE_FAILED", "The transcription ended before it was complete.")
-    return reply
+    reply.require_done()
+    body, content_type = render(reply.transcript, reply.job)
+    return web.Response(text=body, content_type=content_type, charset="utf-8", headers=reply.headers())
+
+
+async def _stream(
+    request: web.Request, reply: TranscriptionReply, events: AsyncIterator[Response]
+) -> web.StreamResponse:
+    async with contextlib.aclosing(transcript_events(reply, events)) as messages:
+        message = await anext(messages)  # until here a failure is a proper error response
+        response = web.StreamResponse(headers=reply.headers() | EVENT_HEADERS)
+        await response.prepare(request)
+        try:
+            await response.write(encode_event(message))
+            async for message in messages:
+                await response.write(encode_event(message))
+            await response.write(_DONE)
+            await response.write_eof()
+        except ApiError as error:
+            request[FAILURE_KEY] = error.row.http_code
+            await send_failure(request, response, _FAILED, error)
+        except ConnectionError:
+            request[FAILURE_KEY] = "client_gone"
+            cut_off(request)
+    return response

@@ -88,7 +88,7 @@ async def open_limited_form(request: web.Request, limits: FormLimits) -> AsyncIt
         _check_file(form)
         yield form
     finally:
-        await asyncio.to_thread(file.close)
+        await asyncio.shield(asyncio.to_thread(file.close))  # also where the caller has just left
 
 
 async def _read_parts(request: web.Request, form: UploadForm) -> None:

@@ -1,70 +1,136 @@
-"""``POST /v1/audio/transcriptions``."""
+"""``POST /v1/audio/transcriptions`` and ``/translations``."""
 
 from antiphon_compat.openapi.parts import BODY, SERVER, Json, curl, errors, headers, ref
 
 _TIMES: Json = {"type": "number", "minimum": 0, "description": "Seconds from the start of the file."}
 _MAYBE: Json = {"type": ["number", "null"], "description": "Null where the model has no such number."}
 
+
+def _strings(description: str, num: int) -> Json:
+    items = {"type": "string", "maxLength": 128}
+    return {
+        "type": "array",
+        "maxItems": num,
+        "items": items,
+        "description": f"{description} Also without the brackets.",
+    }
+
+
+_ANSWERS: Json = {
+    "application/json": {"schema": {"anyOf": [ref("Transcription"), ref("VerboseTranscription")]}},
+    "text/plain": {"schema": {"type": "string"}},
+    "text/vtt": {"schema": {"type": "string"}},
+}
+_EVENTS: Json = {"text/event-stream": {"schema": {"type": "string"}}}
+
 PATHS: Json = {
     "/v1/audio/transcriptions": {
         "post": {
             "tags": ["transcriptions"],
             "summary": "Write down what is said in a file",
-            "description": "Whatever container it is; the file is recognised by its content, not by its name.",
+            "description": (
+                "Whatever container it is; the file is recognised by its content, not by its name. With `stream` come "
+                "events: `transcript.text.delta` as text settles, `transcript.text.done` and `[DONE]`."
+            ),
             "requestBody": {
                 "required": True,
                 "content": {"multipart/form-data": {"schema": ref("TranscriptionForm")}},
             },
             "responses": {
                 "200": {
-                    "description": "The transcript in the format asked for.",
+                    "description": "The transcript in the format asked for. A failure after the first event is an "
+                    "event with `error`, and breaks the connection.",
                     "headers": headers("X-Model", "X-Warnings"),
-                    "content": {
-                        "application/json": {"schema": {"anyOf": [ref("Transcription"), ref("VerboseTranscription")]}},
-                        "text/plain": {"schema": {"type": "string"}},
-                        "text/vtt": {"schema": {"type": "string"}},
-                    },
+                    "content": _ANSWERS | _EVENTS,
                 },
                 **errors(BODY, SERVER),
             },
             "x-codeSamples": curl("curl $BASE/v1/audio/transcriptions -F file=@speech.wav"),
         }
     },
+    "/v1/audio/translations": {
+        "post": {
+            "tags": ["transcriptions"],
+            "summary": "Write down in English what is said in a file",
+            "description": "Like a transcription, on models that can translate. It cannot be streamed.",
+            "requestBody": {
+                "required": True,
+                "content": {"multipart/form-data": {"schema": ref("TranslationForm")}},
+            },
+            "responses": {
+                "200": {
+                    "description": "The translation in the format asked for.",
+                    "headers": headers("X-Model", "X-Warnings"),
+                    "content": _ANSWERS,
+                },
+                **errors(BODY, SERVER),
+            },
+            "x-codeSamples": curl("curl $BASE/v1/audio/translations -F file=@discurso.wav"),
+        }
+    },
 }
+
+_FIELDS: Json = {
+    "file": {
+        "type": "string",
+        "contentMediaType": "application/octet-stream",
+        "description": "An audio file, at most 100 MiB unless the server says otherwise.",
+    },
+    "model": {"type": "string", "maxLength": 256, "description": "Model id or alias."},
+    "language": {
+        "type": "string",
+        "maxLength": 35,
+        "description": "What is spoken, ISO 639-1; found out if it is absent.",
+    },
+    "prompt": {"type": "string", "maxLength": 4096, "description": "Text that stood before, to steer the spelling."},
+    "keywords[]": _strings("Words to expect.", 256),
+    "response_format": {
+        "type": "string",
+        "enum": ["json", "text", "verbose_json", "srt", "vtt"],
+        "default": "json",
+        "description": "All but json and text need a model that gives times.",
+    },
+    "temperature": {"type": "number", "minimum": 0, "maximum": 1, "description": "Sampling."},
+    "thinking": {
+        "type": "string",
+        "enum": ["on", "off", "auto"],
+        "default": "auto",
+        "description": "Whether the model thinks first.",
+    },
+}
+
 SCHEMAS: Json = {
     "TranscriptionForm": {
         "type": "object",
         "required": ["file"],
         "properties": {
-            "file": {
-                "type": "string",
-                "contentMediaType": "application/octet-stream",
-                "description": "An audio file, at most 100 MiB unless the server says otherwise.",
-            },
-            "model": {"type": "string", "maxLength": 256, "description": "Model id or alias."},
-            "language": {"type": "string", "maxLength": 256, "description": "ISO 639-1; found out if it is absent."},
-            "prompt": {"type": "string", "maxLength": 4096, "description": "Words that are likely."},
-            "response_format": {
-                "type": "string",
-                "enum": ["json", "text", "verbose_json", "srt", "vtt"],
-                "default": "json",
-            },
-            "temperature": {"type": "number", "minimum": 0, "maximum": 1},
+            **_FIELDS,
+            "languages[]": _strings("One is the language; more than one has no effect, and a warning says so.", 64),
             "timestamp_granularities[]": {
                 "type": "array",
                 "items": {"enum": ["word", "segment"]},
-                "description": "Needs verbose_json. Also without the brackets.",
+                "description": "What gets times; needs verbose_json. Also without the brackets.",
             },
-            "keywords[]": {
+            "include[]": {
                 "type": "array",
-                "maxItems": 256,
-                "items": {"type": "string"},
-                "description": "Also without the brackets.",
+                "items": {"enum": ["logprobs"]},
+                "description": "Log probabilities of words; needs json. Also without the brackets.",
             },
-            "thinking": {"type": "string", "enum": ["on", "off", "auto"], "default": "auto"},
-            "stream": {"type": "string", "enum": ["true", "false", "1", "0"], "default": "false"},
+            "stream": {
+                "type": "string",
+                "enum": ["true", "false", "1", "0"],
+                "default": "false",
+                "description": "Events as text settles; needs json or text.",
+            },
+            "chunking_strategy": {
+                "type": "string",
+                "maxLength": 4096,
+                "default": "auto",
+                "description": "`auto`, or `server_vad` with its numbers as a JSON object or one key a field.",
+            },
         },
     },
+    "TranslationForm": {"type": "object", "required": ["file"], "properties": _FIELDS},
     "Usage": {
         "type": "object",
         "required": ["type", "seconds"],
@@ -73,7 +139,11 @@ SCHEMAS: Json = {
     "Transcription": {
         "type": "object",
         "required": ["text", "usage"],
-        "properties": {"text": {"type": "string"}, "usage": ref("Usage")},
+        "properties": {
+            "text": {"type": "string"},
+            "logprobs": {"type": "array", "items": ref("LogProb")},
+            "usage": ref("Usage"),
+        },
     },
     "VerboseTranscription": {
         "type": "object",
@@ -108,5 +178,14 @@ SCHEMAS: Json = {
         "type": "object",
         "required": ["word", "start", "end"],
         "properties": {"word": {"type": "string"}, "start": _TIMES, "end": _TIMES},
+    },
+    "LogProb": {
+        "type": "object",
+        "required": ["token", "logprob", "bytes"],
+        "properties": {
+            "token": {"type": "string", "description": "A word; all of them joined are the text."},
+            "logprob": {"type": "number", "maximum": 0, "description": "Of the mean probability of its tokens."},
+            "bytes": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 255}},
+        },
     },
 }
