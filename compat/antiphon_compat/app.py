@@ -17,6 +17,7 @@ from antiphon_compat.openapi import routes as openapi
 from antiphon_compat.origins import add_cors, page_guard
 from antiphon_compat.settings import CONFIG_KEY
 from antiphon_compat.upstream import UPSTREAM_KEY, Upstream
+from antiphon_compat.ws import speech as speech_ws
 from antiphon_compat.ws import voice
 
 _READY_POLL_S = 0.1
@@ -29,10 +30,11 @@ def build_app(config: CompatConfig, upstream: Upstream) -> web.Application:
     app[UPSTREAM_KEY] = upstream
     app[METRICS_KEY] = HttpMetrics()
     app[voice.SOCKETS_KEY] = set()
+    app[speech_ws.SPEECH_SOCKETS_KEY] = set()
     app.on_response_prepare.append(add_request_id)
     app.on_response_prepare.append(add_cors)
     app.on_response_prepare.append(note_beginning)
-    app.on_shutdown.append(voice.close_sockets)
+    app.on_shutdown.append(_close_sockets)
     app.on_cleanup.append(_close_upstream)
     app.add_routes([_invited_late(route) for route in _routes()])
     return app
@@ -82,6 +84,7 @@ def _routes() -> list[web.RouteDef]:
         web.delete("/v1/audio/voices/{voice:.+}", voices.delete_voice),
         web.post("/v1/audio/transcriptions", transcriptions.create_transcription),
         web.post("/v1/audio/translations", transcriptions.create_translation),
+        web.get("/v1/audio/speech/stream", speech_ws.speech_socket),
         web.get("/ws/voice", voice.voice_socket),
     ]
 
@@ -107,6 +110,10 @@ def _announce(runner: web.AppRunner) -> None:
     shown = f"[{host}]" if ":" in host else host
     sys.stdout.write(f"ready http={shown}:{port}\n")  # supervisors wait for this line
     sys.stdout.flush()
+
+
+async def _close_sockets(app: web.Application) -> None:
+    await asyncio.gather(voice.close_sockets(app), speech_ws.close_speech_sockets(app))
 
 
 async def _close_upstream(app: web.Application) -> None:

@@ -35,6 +35,8 @@ from antiphon_compat.upstream import Upstream
 
 SpeechEvent = synthesis_service_pb2.SynthesizeOnceResponse
 SpeechRequest = synthesis_service_pb2.SynthesizeOnceRequest
+ReciteEvent = synthesis_service_pb2.SynthesizeResponse
+ReciteRequest = synthesis_service_pb2.SynthesizeRequest
 ListenEvent = transcription_service_pb2.TranscribeResponse
 ListenRequest = transcription_service_pb2.TranscribeRequest
 TalkEvent = conversation_service_pb2.ConverseResponse
@@ -75,6 +77,41 @@ async def speak_two_chunks(request: SpeechRequest) -> AsyncIterator[SpeechEvent]
     yield speech_audio(b"\x01\x00" * 4)
     yield speech_audio(b"\x02\x00" * 4)
     yield speech_done()
+
+
+async def recite_utterances(requests: AsyncIterator[ReciteRequest]) -> AsyncIterator[ReciteEvent]:
+    """Speak each utterance, its letters as bytes, when it is flushed or the call finished."""
+    said, number = "", 0
+    async for request in requests:
+        if request.HasField("config"):
+            yield recite_started()
+        said += request.text.text
+        if said and (request.HasField("flush") or request.HasField("finish")):
+            number += 1
+            for event in recited(f"u{number}", said.encode()):
+                yield event
+            said = ""
+        if request.HasField("finish"):
+            return
+
+
+def recite_started(**fields: object) -> ReciteEvent:
+    config = synthesis_service_pb2.SynthesisConfig(voice="nora")
+    started = synthesis_service_pb2.SynthesisStarted(
+        model="mouth", sample_rate_hz=24000, config=config, idle_timeout_ms=60_000, max_text_bytes=131_072, **fields
+    )
+    return ReciteEvent(started=started)
+
+
+def recited(utterance_id: str, data: bytes) -> list[ReciteEvent]:
+    """All events of one utterance."""
+    s = synthesis_service_pb2
+    done = s.UtteranceDone(utterance_id=utterance_id, finish_reason=report_pb2.FINISH_REASON_STOP, seed=7)
+    return [
+        ReciteEvent(utterance_started=s.UtteranceStarted(utterance_id=utterance_id)),
+        ReciteEvent(audio=audio_pb2.AudioChunk(data=data, utterance_id=utterance_id)),
+        ReciteEvent(utterance_done=done),
+    ]
 
 
 async def hear_hello(requests: AsyncIterator[ListenRequest]) -> AsyncIterator[ListenEvent]:
@@ -132,6 +169,7 @@ class Peer(
 
     def __init__(self) -> None:
         self.speak: Callable[[SpeechRequest], AsyncIterator[SpeechEvent]] = speak_two_chunks
+        self.recite: Callable[[AsyncIterator[ReciteRequest]], AsyncIterator[ReciteEvent]] = recite_utterances
         self.listen: Callable[[AsyncIterator[ListenRequest]], AsyncIterator[ListenEvent]] = hear_hello
         self.talk: Callable[[AsyncIterator[TalkRequest]], AsyncIterator[TalkEvent]] = reply_hello
         self.models = [
@@ -152,6 +190,10 @@ class Peer(
 
     async def SynthesizeOnce(self, request, context):
         async for event in self._play(self.speak(self._keep(request)), context):
+            yield event
+
+    async def Synthesize(self, requests, context):
+        async for event in self._play(self.recite(self._kept(requests)), context):
             yield event
 
     async def Transcribe(self, requests, context):

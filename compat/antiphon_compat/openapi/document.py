@@ -2,11 +2,20 @@
 
 import importlib.metadata
 
-from antiphon_compat.openapi.areas import models, operations, speech, speech_batch, transcriptions, voices, ws
+from antiphon_compat.openapi.areas import (
+    models,
+    operations,
+    speech,
+    speech_batch,
+    speech_stream,
+    transcriptions,
+    voices,
+    ws,
+)
 from antiphon_compat.openapi.parts import Json, error_responses
 
 _VERSION = importlib.metadata.version("antiphon")  # here, since it reads a file
-_AREAS = (speech, speech_batch, transcriptions, voices, models, ws, operations)
+_AREAS = (speech, speech_batch, speech_stream, transcriptions, voices, models, ws, operations)
 _TAGS = {
     "speech": "Text to speech.",
     "transcriptions": "Speech to text.",
