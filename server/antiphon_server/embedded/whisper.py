@@ -136,7 +136,7 @@ class WhisperTranscriber:
             segments = []
             for segment in found:
                 interruption.check()
-                segments.append(_heard(segment))
+                segments.append(_heard(segment, len(samples) * 1000 // LISTENING_RATE_HZ))
         except (RuntimeError, ValueError, MemoryError) as error:
             raise EngineFailed(f"the transcription model failed ({type(error).__name__})") from error
         engine_ms = (time.perf_counter() - begin) * 1000
@@ -192,15 +192,20 @@ class _OneWindow:
         return self._encoded
 
 
-def _heard(segment: Any) -> HeardSegment:  # noqa: ANN401 - the library has no types
+def _heard(segment: Any, audio_ms: int) -> HeardSegment:  # noqa: ANN401 - the library has no types
+    """Take over a segment; times that the model puts behind the end of the audio are its end."""
+
+    def ms(seconds: float) -> int:
+        return min(round(float(seconds) * 1000), audio_ms)
+
     words = tuple(
-        HeardWord(word.word.strip(), _ms(word.start), _ms(word.end), float(word.probability))
+        HeardWord(word.word.strip(), ms(word.start), ms(word.end), float(word.probability))
         for word in segment.words or ()
     )
     return HeardSegment(
         text=segment.text.strip(),
-        start_ms=_ms(segment.start),
-        end_ms=_ms(segment.end),
+        start_ms=ms(segment.start),
+        end_ms=ms(segment.end),
         average_log_prob=segment.avg_logprob,
         no_speech_prob=segment.no_speech_prob,
         compression_ratio=segment.compression_ratio,
@@ -208,10 +213,6 @@ def _heard(segment: Any) -> HeardSegment:  # noqa: ANN401 - the library has no t
         tokens=tuple(segment.tokens),
         words=words,
     )
-
-
-def _ms(seconds: float) -> int:
-    return round(float(seconds) * 1000)
 
 
 def _load(options: WhisperOptions) -> tuple[WhisperModel, str]:

@@ -1,9 +1,11 @@
 import asyncio
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from antiphon_server.embedded.whisper import _heard
 from antiphon_server.embedded.whisper_languages import whisper_code
 from antiphon_server.engine.protocol import ListenJob, SpeechChunk, SpeechJob
 from antiphon_server.errors import InvalidField
@@ -52,6 +54,14 @@ async def test_segments_can_be_as_short_as_sentences(transcriber, synthesizer):
     assert all(one.end_ms <= other.start_ms for one, other in itertools.pairwise(timed))
     assert not any(segment.words for segment in timed)
     assert word_error_rate(whole.text, " ".join(segment.text for segment in timed)) <= 0.1
+
+
+def test_times_are_never_behind_the_end_of_the_audio():
+    word = SimpleNamespace(word=" fox", start=1.5, end=2.5, probability=0.5)
+    known = dict.fromkeys(("avg_logprob", "no_speech_prob", "compression_ratio", "temperature"), 0.0)
+    heard = _heard(SimpleNamespace(text=" A fox", start=1.0, end=2.4, words=[word], tokens=[1], **known), 2000)
+    assert (heard.start_ms, heard.end_ms) == (1000, 2000)
+    assert (heard.words[0].text, heard.words[0].start_ms, heard.words[0].end_ms) == ("fox", 1500, 2000)
 
 
 LONG = (
