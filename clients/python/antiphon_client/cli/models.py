@@ -1,4 +1,4 @@
-"""``antiphon models``: what the server can speak, hear and answer with."""
+"""``antiphon models``: what the server can speak, hear and answer with; further models for it."""
 
 import argparse
 import json
@@ -9,6 +9,7 @@ from rich.table import Table
 
 from antiphon.speech.v1.model_service_pb2 import Model, ModelKind, ModelState
 from antiphon.speech.v1.voice_pb2 import Voice
+from antiphon_client.cli import models_add
 from antiphon_client.cli.options import Commands, add_command, add_server_options, client_of
 
 _EXPLANATION = """\
@@ -17,12 +18,27 @@ List the models and voices of a server, with the names they answer to.
 examples:
   antiphon models
   antiphon models --json
+  antiphon models add kokoro                54 voices more, for the server on this machine
+  antiphon models remove kokoro
+"""
+_LIST = """\
+List the models and voices of a server; the same as antiphon models alone.
+
+examples:
+  antiphon models list
 """
 
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    parser = add_command(commands, "models", summary="list models and voices", explanation=_EXPLANATION)
+    parser = add_command(commands, "models", summary="list models and voices, add more", explanation=_EXPLANATION)
+    _add_list_options(parser)
+    inner = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_list_options(add_command(inner, "list", summary="list models and voices", explanation=_LIST))
+    models_add.add_to(inner)
+
+
+def _add_list_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="as one JSON object")
     add_server_options(parser)
     parser.set_defaults(run=run)
