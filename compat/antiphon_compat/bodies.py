@@ -6,7 +6,7 @@ send its body.
 
 import asyncio
 
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
@@ -35,14 +35,18 @@ async def invite(request: web.Request) -> None:
 
 
 def require_known_framing(request: web.Request) -> None:
-    """Refuse what ``Expect`` and ``Content-Encoding`` can ask for beyond what is understood here.
+    """Refuse another version of HTTP, and what ``Expect`` and ``Content-Encoding`` can ask for beyond the usual.
 
     Raises:
-        ApiError: Another expectation than ``100-continue``, or another coding than gzip and deflate.
+        ApiError: Another version than 1.0 and 1.1, another expectation than ``100-continue``, or another coding than
+            gzip and deflate.
     """
+    if request.version not in (HttpVersion10, HttpVersion11):  # aiohttp's parser reads 0.9 and 2.0 like 1.1
+        raise ApiError.invalid(None, "The request must be HTTP/1.0 or HTTP/1.1.")
     if request.headers.get("Expect", _CONTINUE).lower() != _CONTINUE:
         raise ApiError("BAD_EXPECTATION", "Expect must be 100-continue or left out.", param="Expect")
-    if request.headers.get("Content-Encoding", "identity").lower() not in _CODINGS:
+    codings = request.headers.getall("Content-Encoding", ["identity"])
+    if len(codings) > 1 or codings[0].lower() not in _CODINGS:
         message = "Content-Encoding must be gzip, deflate or left out."
         raise ApiError("BAD_MEDIA_TYPE", message, param="Content-Encoding")
 
