@@ -22,11 +22,11 @@ def form(*fields: tuple[str, str]) -> aiohttp.FormData:
     return data
 
 
-async def config_of(*fields: tuple[str, str]):
+async def config_of(*fields: tuple[str, str], route: str = ROUTE):
     """The config that a form becomes, and the answer to it."""
     async with compat() as (peer, http):
         peer.listen = hears(("Hello", 0.5))
-        answer = await http.post(ROUTE, data=form(*fields))
+        answer = await http.post(route, data=form(*fields))
         assert answer.status == 200, await answer.text()
         return peer.requests[0].config, answer
 
@@ -183,10 +183,11 @@ async def test_thinking_is_passed_on():
         assert config.thinking == expected
 
 
-async def test_one_possible_language_is_the_language_and_several_are_reported():
-    config, answer = await config_of(("languages[]", "de"))
+@pytest.mark.parametrize("route", [ROUTE, TRANSLATIONS])
+async def test_one_possible_language_is_the_language_and_several_are_reported(route):
+    config, answer = await config_of(("languages[]", "de"), route=route)
     assert (config.language, json.loads(answer.headers["X-Warnings"])) == ("de", [])
-    config, answer = await config_of(("languages[]", "de"), ("languages[]", "fr"))
+    config, answer = await config_of(("languages[]", "de"), ("languages[]", "fr"), route=route)
     (warning,) = json.loads(answer.headers["X-Warnings"])
     assert (config.language, warning["code"], warning["param"]) == ("", "field_ignored", "languages")
 
