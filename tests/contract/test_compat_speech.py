@@ -122,6 +122,30 @@ async def test_failure_in_the_middle_of_a_stream_breaks_the_connection(ends_quie
                 await answer.read()
 
 
+async def test_failure_in_the_middle_resets_a_connection_whose_body_ends_with_it():
+    failing = asyncio.Event()
+
+    async def speak(request):
+        yield speech_started()
+        yield speech_audio(b"\x01\x00")
+        await failing.wait()
+        raise Refusal("ENGINE_FAILED", "The engine failed.")
+
+    async with compat() as (peer, http):
+        peer.speak = speak
+        reader, writer = await asyncio.open_connection("127.0.0.1", http.port)
+        body = json.dumps(STREAM).encode()
+        head = f"POST {ROUTE} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(head.encode() + body)
+        async with asyncio.timeout(LIMIT_S):
+            assert b"chunked" not in await reader.readuntil(b"\r\n\r\n")
+            assert await reader.readexactly(2) == b"\x01\x00"
+            failing.set()
+            with pytest.raises(ConnectionResetError):
+                await reader.read()
+        writer.close()
+
+
 async def test_whole_audio_without_a_report_of_its_end_is_an_error():
     async def speak(request):
         yield speech_started()

@@ -1,5 +1,6 @@
 """Speech over HTTP with the real engine: every format checked independently, every bad input, callers who leave."""
 
+import base64
 import io
 import json
 import socket
@@ -69,6 +70,17 @@ def test_streamed_samples_equal_whole_ones(compat):
     assert streamed.headers["Transfer-Encoding"] == "chunked"
     assert whole.headers["Content-Length"] == str(len(whole.content))
     assert whole.content == streamed.content
+
+
+@pytest.mark.parametrize("response_format", ["mp3", "aac", "flac", "wav", "pcm"])
+def test_events_hold_the_bytes_of_the_stream(compat, response_format):
+    asked = {"input": "Hi there.", "response_format": response_format}
+    answer = speak(compat, **asked, stream_format="sse")
+    events = [json.loads(event.removeprefix("data: ")) for event in answer.text.split("\n\n") if event]
+    assert events[-1]["type"] == "speech.audio.done"
+    assert events[-1]["usage"]["output_audio_ms"] > 300
+    joined = b"".join(base64.b64decode(event["audio"]) for event in events[:-1])
+    assert joined == speak(compat, **asked, stream=True).content
 
 
 def test_whole_wav_states_its_true_length(compat):

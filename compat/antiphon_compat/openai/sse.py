@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import socket
+import struct
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from antiphon_compat.errors import ApiError, error_body
 
@@ -17,6 +19,7 @@ EVENT_HEADERS = STREAM_HEADERS | {"Content-Type": "text/event-stream"}
 """Headers of a body of events."""
 
 _FLUSH_S = 5.0
+_RESET = struct.pack("ii", 1, 0)  # linger for no time: what is left is dropped and the peer gets RST
 
 
 def encode_event(event: dict[str, object]) -> bytes:
@@ -41,7 +44,16 @@ async def send_failure(request: web.Request, response: web.StreamResponse, kind:
 
 
 def cut_off(request: web.Request) -> None:
-    """Close the connection without ending the body; what was written is still sent, if the client reads it soon."""
-    if (transport := request.transport) is not None:
-        transport.close()
-        asyncio.get_running_loop().call_later(_FLUSH_S, transport.abort)
+    """Close the connection without ending the body; what was written is still sent, if the client reads it soon.
+
+    Where the body ends with the connection, as in HTTP/1.0, only a reset says that it is not whole.
+    """
+    transport = request.transport
+    if transport is None:
+        return
+    if request.version < HttpVersion11:
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        transport.abort()
+        return
+    transport.close()
+    asyncio.get_running_loop().call_later(_FLUSH_S, transport.abort)
