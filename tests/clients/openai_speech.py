@@ -23,9 +23,8 @@ def speak(client: openai.OpenAI, folder: Path, text: str) -> dict[str, Any]:
         answer = client.audio.speech.create(**say, response_format=name)
         content_types[name] = answer.response.headers["content-type"]
         (folder / f"whole.{name}").write_bytes(answer.read())
-    with client.audio.speech.with_streaming_response.create(
-        **say, response_format="pcm", stream_format="audio"
-    ) as answer:
+    streamed = client.audio.speech.with_streaming_response.create
+    with streamed(**say, response_format="pcm", stream_format="audio") as answer:
         pieces = list(answer.iter_bytes())
     (folder / "streamed.pcm").write_bytes(b"".join(pieces))
     with client.audio.speech.with_streaming_response.create(
