@@ -66,7 +66,7 @@ def _cut(phonemes: str, limit: int) -> int:
     if len(phonemes) <= limit:
         return len(phonemes)
     marks = [match.end() for match in _MARK.finditer(phonemes, 0, MAX_PHONEMES)]
-    good = [end for end in marks if end >= limit // 4 and len(phonemes) - end >= LEAST_REST_PHONEMES]
+    good = [end for end in marks if end >= limit // 4 and len(phonemes) - end > LEAST_REST_PHONEMES]
     early = [end for end in good if end <= limit]
     late = [end for end in good if limit < end <= LATEST_EARLY_PHONEMES]
     if early or late:
