@@ -67,6 +67,8 @@ REFUSED_FIELDS = [
     ({"input": "a", "timestamp_granularities": ["word"]}, "timestamp_granularities"),
     ({"input": "a", "ref_audio": "data:audio/wav;base64,"}, "ref_audio"),
     ({"input": "a", "ref_audio": CLIP, "voice": "alloy"}, "voice"),
+    ({"input": "a", "ref_text": "a" * 5001}, "ref_text"),
+    ({"input": "a", "reference_text": 1}, "reference_text"),
     ({"input": "a", "references": {}}, "references"),
     ({"input": "a", "references": [1]}, "references[0]"),
     ({"input": "a", "references": [{"audio_path": "../../secret.wav"}]}, "references[0].audio_path"),

@@ -36,18 +36,19 @@ def read_references(fields: Fields) -> list[voice_pb2.VoiceReference]:
     Raises:
         ApiError: A clip is malformed or too large, or more than one field gives one.
     """
+    # Checked beside nothing too: a wrong field is an error whether or not it would have had an effect.
+    clip_text = fields.text("ref_text", max_chars=_MAX_TRANSCRIPT_CHARS)
+    codes_text = fields.text("reference_text", max_chars=_MAX_TRANSCRIPT_CHARS)
     given = [name for name in SOURCES if fields.raw(name) is not None]
     if len(given) > 1:
         raise ApiError.invalid(given[1], f"{given[0]} and {given[1]} exclude each other; leave one out.")
     if not given:
         return []
     if given[0] == "ref_audio":
-        transcript = fields.text("ref_text", max_chars=_MAX_TRANSCRIPT_CHARS)
-        return [_from_clip("ref_audio", fields.raw("ref_audio"), transcript)]
+        return [_from_clip("ref_audio", fields.raw("ref_audio"), clip_text)]
     if given[0] == "reference_codes":
-        transcript = fields.text("reference_text", max_chars=_MAX_TRANSCRIPT_CHARS)
         codes = _codes(fields.raw("reference_codes"))
-        return [voice_pb2.VoiceReference(codes=codes, transcript=transcript or "")]
+        return [voice_pb2.VoiceReference(codes=codes, transcript=codes_text or "")]
     return _listed(fields.raw("references"))
 
 

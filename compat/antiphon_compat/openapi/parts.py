@@ -65,6 +65,32 @@ def answer(description: str, schema: Json, *, media_type: str = "application/jso
     return {"description": description, "headers": headers(), "content": {media_type: {"schema": schema}}}
 
 
+def events(*kinds: Json, has_end_mark: bool = False) -> Json:
+    """Describe a body of server-sent events; the schema is that of each event, as tools read it.
+
+    Args:
+        kinds: Schemas of the JSON objects in ``data``, that of a failure among them.
+        has_end_mark: Whether ``[DONE]`` follows the last one.
+    """
+    data: Json = {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": {"anyOf": list(kinds)},
+    }
+    each = {"anyOf": [{"const": "[DONE]"}, data]} if has_end_mark else data
+    schema = {"type": "object", "required": ["data"], "properties": {"data": each}}
+    return {"text/event-stream": {"schema": schema}}
+
+
+def event(kind: str, **properties: Json) -> Json:
+    """Describe the JSON object of an event; all its properties are always there."""
+    return {
+        "type": "object",
+        "required": ["type", *properties],
+        "properties": {"type": {"const": kind}, **properties},
+    }
+
+
 def headers(*names: str) -> Json:
     """Refer to response headers by name; ``x-request-id`` is always there."""
     return {name: {"$ref": f"#/components/headers/{name}"} for name in ("x-request-id", *names)}

@@ -1,6 +1,6 @@
 """``POST /v1/audio/speech``."""
 
-from antiphon_compat.openapi.parts import BODY, SERVER, Json, curl, errors, headers, optional, ref
+from antiphon_compat.openapi.parts import BODY, SERVER, Json, curl, errors, event, events, headers, optional, ref
 
 _CLIP = "A data URI or base64 of an audio file, at most 10 MiB decoded."
 _REFERENCE: Json = {
@@ -17,6 +17,31 @@ _AUDIO: Json = {
     media_type: {"schema": {"type": "string", "contentMediaType": media_type}}
     for media_type in ("audio/mpeg", "audio/ogg", "audio/aac", "audio/flac", "audio/wav", "audio/L16")
 }
+_COUNT: Json = {"type": "integer", "minimum": 0}
+_USAGE: Json = {
+    "type": "object",
+    "required": ["input_tokens", "output_tokens", "total_tokens", "input_characters", "output_audio_ms"],
+    "properties": {
+        "input_tokens": _COUNT,
+        "output_tokens": _COUNT,
+        "total_tokens": _COUNT,
+        "input_characters": _COUNT,
+        "output_audio_ms": _COUNT,
+    },
+}
+_EVENTS = events(
+    event("speech.audio.delta", audio={"type": "string", "contentEncoding": "base64", "minLength": 1}),
+    event(
+        "speech.audio.done",
+        usage=_USAGE,
+        finish_reason={"type": "string"},
+        seed={"type": "integer"},
+        model={"type": "string"},
+        sample_rate=_COUNT,
+        warnings={"type": "array", "items": {"type": "object"}},
+    ),
+    event("speech.audio.error", error={"type": "object"}),
+)
 
 PATHS: Json = {
     "/v1/audio/speech": {
@@ -47,7 +72,7 @@ PATHS: Json = {
                         "X-Finish-Reason",
                         "X-Seed",
                     ),
-                    "content": _AUDIO | {"text/event-stream": {"schema": {"type": "string"}}},
+                    "content": _AUDIO | _EVENTS,
                 },
                 **errors(BODY, SERVER),
             },

@@ -1,6 +1,6 @@
 """``POST /v1/audio/transcriptions`` and ``/translations``."""
 
-from antiphon_compat.openapi.parts import BODY, SERVER, Json, curl, errors, headers, ref
+from antiphon_compat.openapi.parts import BODY, SERVER, Json, curl, errors, event, events, headers, ref
 
 _TIMES: Json = {"type": "number", "minimum": 0, "description": "Seconds from the start of the file."}
 _MAYBE: Json = {"type": ["number", "null"], "description": "Null where the model has no such number."}
@@ -21,7 +21,19 @@ _ANSWERS: Json = {
     "text/plain": {"schema": {"type": "string"}},
     "text/vtt": {"schema": {"type": "string"}},
 }
-_EVENTS: Json = {"text/event-stream": {"schema": {"type": "string"}}}
+_DONE = event(
+    "transcript.text.done",
+    text={"type": "string"},
+    usage=ref("Usage"),
+    model={"type": "string"},
+    warnings={"type": "array", "items": {"type": "object"}},
+)
+_EVENTS = events(
+    event("transcript.text.delta", delta={"type": "string", "minLength": 1}),
+    _DONE,
+    event("transcript.text.error", error={"type": "object"}),
+    has_end_mark=True,
+)
 
 PATHS: Json = {
     "/v1/audio/transcriptions": {
