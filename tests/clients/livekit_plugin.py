@@ -26,10 +26,10 @@ async def spoken(address: dict[str, str], text: str, **options: str) -> rtc.Audi
         await voice.aclose()
 
 
-async def refused(address: dict[str, str], **options: str) -> dict[str, object]:
-    """Speak with options that cannot work; what the plugin raises."""
+async def refused(address: dict[str, str], text: str, **options: str) -> dict[str, object]:
+    """Speak what cannot work; what the plugin raises."""
     try:
-        await spoken(address, "Hello.", **options)
+        await spoken(address, text, **options)
     except APIError as error:
         return {
             "error": type(error).__name__,
@@ -58,14 +58,19 @@ async def main(base_url: str, text: str) -> dict[str, object]:
     return {
         "spoken": {name: shape(frame) for name, frame in frames.items()},
         "heard": {model: await heard(address, frames["defaults"], model) for model in LISTENERS},
-        "unknown_voice": await refused(address, voice="nobody"),
+        "unknown_voice": await refused(address, "Hello.", voice="nobody"),
     }
 
 
 async def fail(base_url: str) -> dict[str, object]:
-    """Speak to a server that breaks off; what the plugin raises for events and for plain audio."""
+    """Speak to a server that does as told; what the plugin raises for events and for plain audio."""
     address = {"base_url": base_url, "api_key": "none", "response_format": "pcm"}
-    return {"sse": await refused(address), "audio": await refused(address, model="tts-1")}
+    return {
+        "busy": await refused(address, "OVERLOADED"),
+        "wrong": await refused(address, "INVALID_FIELD"),
+        "events_break": await refused(address, "BREAK"),
+        "audio_breaks": await refused(address, "BREAK", model="tts-1"),
+    }
 
 
 if __name__ == "__main__":

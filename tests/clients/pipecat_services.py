@@ -77,9 +77,10 @@ async def main(base_url: str, text: str) -> dict[str, object]:
 
 
 async def fail(base_url: str) -> dict[str, object]:
-    """Speak to a server that breaks off in the middle."""
-    said = await spoken({"base_url": base_url, "api_key": "none"}, "Hello.", "alloy")
-    return {**said, "pcm": len(said["pcm"])}
+    """Speak to a server that does as told."""
+    address = {"base_url": base_url, "api_key": "none"}
+    said = {text: await spoken(address, text, "alloy") for text in ("INVALID_FIELD", "BREAK")}
+    return {text: {"num_bytes": len(answer["pcm"]), "errors": answer["errors"]} for text, answer in said.items()}
 
 
 if __name__ == "__main__":

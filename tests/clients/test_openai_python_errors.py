@@ -186,6 +186,16 @@ async def test_speech_that_stalls_raises_and_frees_the_server(stream_format):
         await peer.cancelled.wait()
 
 
+async def test_a_streaming_reader_gets_each_piece_before_the_next_is_made():
+    """Without any field that asks for it; ``stream: false`` asks for the whole file."""
+    async with calling() as (_, client):
+        speech = client.audio.speech.with_streaming_response
+        async with speech.create(input="STALL", **SAY) as answer:
+            assert await anext(answer.iter_bytes()) == PIECE
+        async with speech.create(input="Hello.", extra_body={"stream": False}, **SAY) as answer:
+            assert answer.headers["content-length"] == str(len(PIECE) * 2)
+
+
 async def test_a_caller_who_leaves_in_the_middle_frees_the_server():
     async with calling() as (peer, client):
         async with client.audio.speech.with_streaming_response.create(

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator
 
 from aiohttp import web
@@ -40,7 +41,15 @@ async def create_speech(request: web.Request) -> web.StreamResponse:
 async def _read(request: web.Request) -> SpeechJob:
     is_form = request.content_type == "multipart/form-data"
     fields = await (read_speech_form(request) if is_form else read_json(request))
-    return await parse_speech(fields, default_format=request.app[CONFIG_KEY].default_format)
+    job = await parse_speech(fields, default_format=request.app[CONFIG_KEY].default_format)
+    if job.delivery == "whole" and fields.raw("stream") is None and _reads_as_it_comes(request):
+        return dataclasses.replace(job, delivery="chunked")
+    return job
+
+
+def _reads_as_it_comes(request: web.Request) -> bool:
+    """Whether the caller used with_streaming_response of an OpenAI SDK; Pipecat does, and says nothing in the body."""
+    return request.headers.get("X-Stainless-Raw-Response") == "stream"
 
 
 async def _send_audio(request: web.Request, reply: SpeechReply, events: AsyncIterator[Event]) -> web.StreamResponse:
