@@ -57,12 +57,11 @@ def test_verbose_json_has_real_times(compat, spoken):
     assert all(0 <= segment["start"] < segment["end"] <= length_s + 0.1 for segment in body["segments"])
 
 
-@pytest.fixture(scope="module")
-def long_file(spoken) -> bytes:
-    """Six times the sentence with pauses: more than one piece of at most 28 s."""
+def repeated(spoken, num: int) -> bytes:
+    """The sentence several times, with pauses."""
     samples, rate_hz = spoken
     pause = np.zeros(rate_hz * 2)
-    return encoded(np.concatenate([part for _ in range(6) for part in (samples, pause)]), rate_hz, "FLAC")
+    return encoded(np.concatenate([part for _ in range(num) for part in (samples, pause)]), rate_hz, "FLAC")
 
 
 def test_words_have_real_times(compat, spoken):
@@ -74,10 +73,10 @@ def test_words_have_real_times(compat, spoken):
     assert times[-1] <= body["duration"] + 0.1
 
 
-def test_subtitles_have_a_cue_for_each_sentence(compat, long_file):
-    cues = transcribe(compat, long_file, response_format="srt").text.split("\n\n")
+def test_subtitles_have_a_cue_for_each_sentence(compat, spoken):
+    cues = transcribe(compat, repeated(spoken, 2), response_format="srt").text.split("\n\n")
     starts = [cue.split("\n")[1].split(" --> ")[0] for cue in cues]
-    assert len(cues) >= 5
+    assert len(cues) >= 2
     assert starts == sorted(set(starts))
 
 
@@ -95,7 +94,8 @@ def events_of(answer) -> list[dict]:
     return [json.loads(line.removeprefix("data: ")) for line in lines]
 
 
-def test_deltas_come_before_the_end_and_are_the_text(compat, long_file):
+def test_deltas_come_before_the_end_and_are_the_text(compat, spoken):
+    long_file = repeated(spoken, 6)  # longer than the 28 s of a piece
     whole = transcribe(compat, long_file).json()
     events = events_of(transcribe(compat, long_file, stream="true"))
     deltas = [event["delta"] for event in events[:-1]]
@@ -105,11 +105,11 @@ def test_deltas_come_before_the_end_and_are_the_text(compat, long_file):
     assert events[-1]["model"] == "whisper-base"
 
 
-def test_server_vad_gives_an_utterance_for_each_sentence(compat, long_file):
+def test_server_vad_gives_an_utterance_for_each_sentence(compat, spoken):
     strategy = json.dumps({"type": "server_vad", "silence_duration_ms": 800, "threshold": 0.5})
-    events = events_of(transcribe(compat, long_file, stream="true", chunking_strategy=strategy))
-    assert sum(WORDS in event["delta"].lower() for event in events[:-1]) == 6
-    assert events[-1]["text"].lower().count(WORDS) == 6
+    events = events_of(transcribe(compat, repeated(spoken, 2), stream="true", chunking_strategy=strategy))
+    assert [WORDS in event["delta"].lower() for event in events[:-1]] == [True, True]
+    assert events[-1]["text"].lower().count(WORDS) == 2
 
 
 def test_openai_sdk_reads_every_format_and_the_stream(compat, spoken):
