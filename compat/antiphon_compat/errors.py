@@ -83,6 +83,8 @@ def from_client_error(error: AntiphonError) -> ApiError:
     elif error.reason == "INTERNAL":
         message = _INTERNAL
     param = param_of(error.field)
+    if error.field and param and message.startswith(error.field):
+        message = param + message.removeprefix(error.field)  # callers here do not know the contract's paths
     return ApiError(error.reason, message, param=param, retry_after_s=error.retry_after_s)
 
 

@@ -5,7 +5,7 @@ import io
 import json
 
 import pytest
-from compat_peer import compat
+from compat_peer import Refusal, compat
 
 ROUTE = "/v1/audio/speech"
 CLIP = base64.b64encode(b"RIFFclip").decode()
@@ -215,6 +215,24 @@ async def test_fields_without_effect_are_warnings(fields, param, said):
         warning = json.loads(answer.headers["X-Warnings"])[0]
         assert (warning["code"], warning["param"]) == ("field_ignored", param)
         assert said in warning["message"]
+
+
+@pytest.mark.parametrize(
+    "clip",
+    [{"ref_audio": CLIP}, {"references": [{"audio": CLIP}]}, {"reference_codes": [[1] * 8]}],
+    ids=lambda clip: next(iter(clip)),
+)
+async def test_refused_reference_is_named_as_the_caller_wrote_it(clip):
+    async def speak(request):
+        message = "config.references: mouth cannot clone voices"
+        raise Refusal("UNSUPPORTED_FEATURE", message, field="config.references")
+        yield
+
+    async with compat() as (peer, http):
+        peer.speak = speak
+        error = (await (await http.post(ROUTE, json={"input": "a", **clip})).json())["error"]
+        name = next(iter(clip))
+        assert (error["param"], error["message"]) == (name, f"{name}: mouth cannot clone voices")
 
 
 async def test_sample_rate_goes_to_the_server():

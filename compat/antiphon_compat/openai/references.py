@@ -25,9 +25,9 @@ _MAX_CODE = 1023
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
-def has_references(fields: Fields) -> bool:
-    """Whether there is anything for ``read_references`` to read."""
-    return any(fields.raw(name) is not None for name in SOURCES)
+def reference_source(fields: Fields) -> str:
+    """Name the field that has something for ``read_references`` to read; empty if none has."""
+    return next((name for name in SOURCES if fields.raw(name) is not None), "")
 
 
 def read_references(fields: Fields) -> list[voice_pb2.VoiceReference]:

@@ -58,10 +58,13 @@ class SpeechReply:
         Raises:
             ApiError: The speech failed or ended early.
         """
-        async for event in events:
-            if event.audio.data:
-                return event.audio.data
-            self.note(event)
+        try:
+            async for event in events:
+                if event.audio.data:
+                    return event.audio.data
+                self.note(event)
+        except ApiError as error:
+            raise self._plan.named(error) from error.__cause__
         self.require_done()
         return b""
 

@@ -7,7 +7,7 @@ from typing import Literal
 from antiphon.speech.v1 import audio_pb2, report_pb2, synthesis_service_pb2
 from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.fields import Fields, checked_text, kind_of
-from antiphon_compat.openai.references import has_references, read_references
+from antiphon_compat.openai.references import read_references, reference_source
 from antiphon_compat.openai.speech_notices import refuse_word_times, speech_notices
 
 ENCODINGS = {
@@ -39,6 +39,15 @@ class SpeechPlan:
     response_format: str
     notices: tuple[report_pb2.CallWarning, ...]
     """Fields that have no effect, known before the server is asked."""
+    reference_source: str = ""
+    """Field that holds the references; the contract has one name for all that can."""
+
+    def named(self, error: ApiError) -> ApiError:
+        """Let an error of the server name the field that the caller wrote."""
+        if self.reference_source and error.param == "ref_audio":
+            error.message = error.message.replace(error.param, self.reference_source)
+            error.param = self.reference_source
+        return error
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,7 +70,7 @@ async def parse_speech(fields: Fields, *, default_format: str) -> SpeechJob:
     Raises:
         ApiError: The request is wrong.
     """
-    if has_references(fields):
+    if reference_source(fields):
         return await asyncio.to_thread(read_speech, fields, default_format=default_format)
     return read_speech(fields, default_format=default_format)
 
@@ -102,7 +111,7 @@ def read_plan(fields: Fields, *, default_format: str) -> SpeechPlan:
         initial_codec_chunk_frames=fields.whole("initial_codec_chunk_frames", 0, 8192),
     )
     notices = speech_notices(fields, is_voice_ignored=bool(references) and is_voice_named)
-    return SpeechPlan(config, response_format, notices)
+    return SpeechPlan(config, response_format, notices, reference_source(fields))
 
 
 def _input(fields: Fields) -> str:

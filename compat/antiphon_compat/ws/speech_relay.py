@@ -88,7 +88,7 @@ class SpeechRelay:
         """
         if self._open_id:
             await self._close_audio(error=True)
-        await send_error(self._connection, error)
+        await send_error(self._connection, self._plan.named(error))
 
     async def _announce(self, started: synthesis_service_pb2.SynthesisStarted) -> None:
         warnings = [*self._plan.notices, *started.warnings]
