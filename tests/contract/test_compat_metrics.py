@@ -5,6 +5,7 @@ import asyncio
 from compat_peer import LIMIT_S, compat, speech_audio, speech_started
 from prometheus_client.parser import text_string_to_metric_families
 
+KINDS = ("audio", "sse")
 STREAMED = {"input": "a", "stream": True, "response_format": "pcm"}
 
 
@@ -48,14 +49,17 @@ async def test_what_is_open_is_counted_until_it_ends():
     async with compat() as (peer, http), asyncio.timeout(LIMIT_S):
         peer.speak = speak
         async with http.ws_connect("/ws/voice"):
-            answer = await http.post("/v1/audio/speech", json=STREAMED)
+            answers = [await http.post("/v1/audio/speech", json=STREAMED | {"stream_format": kind}) for kind in KINDS]
             seen = await read(http)
-            assert (seen["antiphon_http_sockets"][()], seen["antiphon_http_requests_running"][()]) == (1, 3)
-            answer.close()
+            assert (seen["antiphon_http_sockets"][()], seen["antiphon_http_event_streams"][()]) == (1, 1)
+            assert seen["antiphon_http_requests_running"][()] == 4  # with the one that asks
+            assert seen["antiphon_http_first_byte_ms_count"] == {("/v1/audio/speech",): 2}
+            for answer in answers:
+                answer.close()
             held.set()
         while (seen := await read(http))["antiphon_http_requests_running"][()] > 1:
             await asyncio.sleep(0.01)
-        assert seen["antiphon_http_sockets"][()] == 0
+        assert (seen["antiphon_http_sockets"][()], seen["antiphon_http_event_streams"][()]) == (0, 0)
         assert ("GET", "/ws/voice", "101") in seen["antiphon_http_requests_total"]
         assert ("/ws/voice",) not in seen["antiphon_http_request_ms_count"]
 

@@ -5,9 +5,13 @@ import contextlib
 import json
 import logging
 import socket
+import urllib.parse
 
 import pytest
+import yarl
 from compat_peer import LIMIT_S, Peer, compat, front, serving
+
+from antiphon.speech.v1 import model_service_pb2
 
 KEYS = ["message", "type", "param", "code"]
 
@@ -39,6 +43,17 @@ async def test_one_model_by_id_or_alias(name, status, code):
         body = await answer.json()
         assert answer.status == status
         assert body["id"] == "mouth" if status == 200 else body["error"]["code"] == code
+
+
+@pytest.mark.parametrize(
+    "path", ["org/mouth:1", "org%2Fmouth%3A1", "%6Frg%2Fmouth:1", "m%C3%BCnd", "münd", "a%20b%25c"]
+)
+async def test_id_may_hold_what_a_path_cannot(path):
+    async with compat() as (peer, http):
+        for name in ("org/mouth:1", "münd", "a b%c"):
+            peer.models.append(model_service_pb2.Model(id=name, state=model_service_pb2.MODEL_STATE_READY))
+        answer = await http.get(yarl.URL(f"/v1/models/{path}", encoded="%" in path))
+        assert (answer.status, (await answer.json())["id"]) == (200, urllib.parse.unquote(path))
 
 
 async def test_health_shows_every_model():
