@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from compat_peer import compat
 
+from antiphon.speech.v1.error_table import ERROR_TABLE
 from antiphon_compat.app import build_app
 from antiphon_compat.config import CompatConfig
+from antiphon_compat.errors import all_rows
 from antiphon_compat.openapi.document import document
 from antiphon_compat.openapi.fields import request_fields
 from antiphon_compat.upstream import Upstream
@@ -110,13 +112,20 @@ def test_http_md_has_one_row_for_every_field(route):
 
 
 def test_every_row_of_http_md_names_tests_that_exist():
-    rows = [row for row in table_rows(PAGE) if row[0] not in ("route", "header")]
+    rows = [row for row in table_rows(PAGE) if row[0] not in ("route", "header", "code")]
     assert len(rows) > len(OPERATIONS)
     for row in rows:
         assert re.fullmatch(rf"{PROOF.pattern}(, {PROOF.pattern})*", row[-1]), row
     for module, test in PROOF.findall(PAGE):
         assert test.startswith("test_")
         assert test in functions_of(module), f"{module}::{test}"
+
+
+def test_http_md_lists_the_errors_that_only_http_has():
+    rows = table_rows(PAGE.split("\n| code |")[1].split("\n\n")[0])
+    told = {(row[0].strip("`"), int(row[1])) for row in rows}
+    assert told == {(row.http_code, row.http_status) for row in all_rows() if row.reason not in ERROR_TABLE}
+    assert len(rows) == len(told)
 
 
 def headings() -> list[str]:
