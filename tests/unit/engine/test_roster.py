@@ -4,8 +4,8 @@ import pytest
 
 from antiphon_server.config.tables import MODEL_ALIASES
 from antiphon_server.engine.protocol import EngineInfo, EngineVoice
-from antiphon_server.engine.roster import Roster, Standing
-from antiphon_server.errors import NotReady, UnknownModel, UnknownVoice
+from antiphon_server.engine.roster import Roster, SecondSynthesizer, Standing
+from antiphon_server.errors import NotReady, UnknownModel, UnknownVoice, UnsupportedFeature
 from support.fronts import scripted_engines
 
 HEART = EngineVoice("heart", "Heart", "", is_variant=False, languages=("en",))
@@ -96,3 +96,79 @@ def test_an_engine_that_does_not_answer_refuses_before_names_are_looked_at():
     with pytest.raises(NotReady):
         warming.resolve_model("no such", "synthesizer")
     assert isinstance(warming.model_names("synthesizer"), list)
+
+
+BELLA = EngineVoice("af_bella", "Bella", "American English, female", is_variant=False, languages=("en-US",))
+ALPHA = EngineVoice("jf_alpha", "Alpha", "Japanese, female; nothing here spells it", is_variant=False, languages=())
+SECOND = replace(INFO, model="kokoro", voices=(BELLA, ALPHA), voice_aliases={"alloy": "af_bella", "coral": "af_bella"})
+
+
+def with_second(second_standing: Standing | None = None, **changes: object) -> Roster:
+    found = scripted_engines().synthesizer
+    second = SecondSynthesizer("kokoro", found, lambda: second_standing or Standing("ready", SECOND, None))
+    return roster(second=second, **changes)
+
+
+@pytest.mark.parametrize(
+    ("model", "voice", "answers"),
+    [
+        ("", "", "hibari"),
+        ("", "heart-low", "hibari"),
+        ("", "alloy", "hibari"),
+        ("tts-1", "alloy", "hibari"),
+        ("", "nobody", "hibari"),
+        ("kokoro", "", "kokoro"),
+        ("kokoro", "alloy", "kokoro"),
+        ("", "af_bella", "kokoro"),
+        ("", "AF_Bella", "kokoro"),
+        ("tts-1", "af_bella", "kokoro"),
+        ("", "coral", "kokoro"),
+        ("hibari", "af_bella", "hibari"),
+    ],
+)
+def test_a_model_is_chosen_by_its_name_else_by_its_voice(model, voice, answers):
+    found = with_second()
+    info = found.resolve_speech(model, voice)
+    assert info.model == answers
+    assert (found.synthesizer_of(info) is found.synthesizer) == (answers == "hibari")
+
+
+def test_each_model_has_its_own_default_voice_and_aliases():
+    found = with_second(default_voice="heart-low")
+    assert found.resolve_voice("", INFO) == "heart-low"
+    assert found.resolve_voice("", SECOND) == "af_bella"
+    assert found.resolve_voice("alloy", SECOND) == "af_bella"
+
+
+def test_a_voice_whose_language_is_missing_is_found_and_refused_with_the_reason():
+    found = with_second()
+    assert found.find_voice("jf_alpha", SECOND) is ALPHA
+    with pytest.raises(UnsupportedFeature, match="nothing here spells it"):
+        found.resolve_voice("jf_alpha", SECOND)
+
+
+def test_a_second_model_that_is_starting_leaves_the_first_alone():
+    refusal = NotReady("warming up", retry_after_s=1.0)
+    starting = with_second(Standing("starting", None, refusal))
+    assert starting.resolve_speech("", "af_bella") is INFO
+    assert starting.resolve_speech("", "") is INFO
+    with pytest.raises(NotReady):
+        starting.resolve_speech("kokoro", "")
+    assert [standing.state for standing in starting.standings("synthesizer")] == ["ready", "starting"]
+
+
+def test_a_second_model_answers_while_the_first_does_not():
+    refusal = NotReady("warming up", retry_after_s=1.0)
+    found = with_second(standing=lambda role: Standing("restarting", INFO, refusal))
+    assert found.resolve_speech("kokoro", "") is SECOND
+    with pytest.raises(NotReady):
+        found.resolve_speech("", "")
+
+
+def test_an_alias_can_lead_to_the_second_model():
+    found = with_second(model_aliases={**MODEL_ALIASES, "better": "kokoro"})
+    assert found.resolve_model("better", "synthesizer") is SECOND
+    assert found.names_of(SECOND, "synthesizer", is_default=False) == ["better"]
+    assert "tts-1" in found.names_of(INFO, "synthesizer", is_default=True)
+    with pytest.raises(UnknownModel, match="kokoro"):
+        found.resolve_model("kokorro", "synthesizer")

@@ -34,7 +34,10 @@ _FAILURES = (
         r"NewConnection|NameResolution|ConnectTimeout|ReadTimeout|ProxyError|SSLError|ENOTFOUND|EAI_AGAIN|ECONN|ETIMEDOUT",
         "the registry cannot be reached; is there a network, is a proxy needed?",
     ),
-    (r"No matching distribution|E404|ETARGET|notarget", "the registry does not have it for this machine, or cannot be reached"),
+    (
+        r"No matching distribution|E404|ETARGET|notarget",
+        "the registry does not have it for this machine, or cannot be reached",
+    ),
 )
 
 
