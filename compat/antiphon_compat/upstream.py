@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import re
 from collections.abc import AsyncGenerator, Iterator
 from typing import Any, TypeVar, cast
@@ -17,7 +18,7 @@ from antiphon.speech.v1 import (
     transcription_service_pb2_grpc,
     voice_service_pb2_grpc,
 )
-from antiphon_client.connection import channel_options
+from antiphon_client.connection import ChannelOption, channel_options
 from antiphon_client.ending import CallEnding
 from antiphon_client.errors import from_rpc_error
 from antiphon_compat.errors import from_client_error
@@ -54,7 +55,7 @@ class Upstream:
     @classmethod
     async def open(cls, target: str) -> "Upstream":
         """Keep the address; nothing is sent before the first call."""
-        options = await asyncio.to_thread(channel_options, target)  # it reads the service config from a file
+        options = await asyncio.to_thread(_channel_options, target)  # it reads the service config from a file
         return cls(grpc.aio.insecure_channel(target, options=options))
 
     async def close(self) -> None:
@@ -78,6 +79,15 @@ class Upstream:
 
 
 UPSTREAM_KEY = web.AppKey("upstream", Upstream)
+
+
+def _channel_options(target: str) -> list[ChannelOption]:
+    options = dict(channel_options(target))
+    config = json.loads(options["grpc.service_config"])
+    for method in config["methodConfig"]:
+        if any(name.get("method") == "SynthesizeOnce" for name in method["name"]):
+            method.pop("timeout", None)  # whoever listens sets the pace, and ends the call by leaving
+    return list((options | {"grpc.service_config": json.dumps(config)}).items())
 
 
 def call_metadata(request: web.Request, *, request_id: str = "") -> Metadata:

@@ -184,6 +184,7 @@ class Peer(
         ]
         self.requests: list[object] = []
         self.metadata: list[dict[str, str]] = []
+        self.time_limits: list[float | None] = []
         self.cancelled = asyncio.Event()
         self.called = asyncio.Event()
         self.num_calls = 0
@@ -233,6 +234,7 @@ class Peer(
     async def _play(self, script, context):
         self.num_calls += 1
         self.called.set()
+        self.time_limits.append(context.time_remaining())
         self.metadata.append({key: str(value) for key, value in context.invocation_metadata()})
         try:
             async for event in script:

@@ -13,7 +13,7 @@ from antiphon_compat.openai.models import require_exact_model
 from antiphon_compat.openai.speech_form import read_speech_form
 from antiphon_compat.openai.speech_reply import Event, SpeechReply
 from antiphon_compat.openai.speech_request import SpeechJob, parse_speech
-from antiphon_compat.openai.sse import EVENT_HEADERS, STREAM_HEADERS, cut_off, encode_event, send_failure
+from antiphon_compat.openai.sse import EVENT_HEADERS, STREAM_HEADERS, cut_off, encode_event, send_failure, write_in_time
 from antiphon_compat.settings import CONFIG_KEY
 from antiphon_compat.upstream import FAILURE_KEY, UPSTREAM_KEY, call_metadata, events_of
 
@@ -58,7 +58,7 @@ async def _send_audio(request: web.Request, reply: SpeechReply, events: AsyncIte
     await response.prepare(request)
     try:
         while piece:
-            await response.write(piece)
+            await write_in_time(response, piece)
             piece = await reply.next_audio(events)
         await response.write_eof()
     except (ApiError, ConnectionError) as error:
@@ -75,9 +75,9 @@ async def _send_events(request: web.Request, reply: SpeechReply, events: AsyncIt
     try:
         while piece:
             encoded = base64.b64encode(piece).decode()
-            await response.write(encode_event({"type": "speech.audio.delta", "audio": encoded}))
+            await write_in_time(response, encode_event({"type": "speech.audio.delta", "audio": encoded}))
             piece = await reply.next_audio(events)
-        await response.write(encode_event({"type": "speech.audio.done", **reply.report()}))
+        await write_in_time(response, encode_event({"type": "speech.audio.done", **reply.report()}))
         await response.write_eof()
     except ApiError as error:
         _note_failure(request, error)

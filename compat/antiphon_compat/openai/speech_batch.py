@@ -19,7 +19,7 @@ from antiphon_compat.openai.fields import Fields, kind_of
 from antiphon_compat.openai.models import require_exact_model
 from antiphon_compat.openai.speech_reply import SpeechReply
 from antiphon_compat.openai.speech_request import parse_speech
-from antiphon_compat.openai.sse import STREAM_HEADERS, cut_off
+from antiphon_compat.openai.sse import STREAM_HEADERS, cut_off, write_in_time
 from antiphon_compat.settings import CONFIG_KEY
 from antiphon_compat.upstream import FAILURE_KEY, REQUEST_ID_KEY, UPSTREAM_KEY, call_metadata, events_of
 
@@ -54,7 +54,7 @@ async def _send(request: web.Request, response: web.StreamResponse, results: Asy
     total = succeeded = 0
     async for result in results:
         encoded = await asyncio.to_thread(json.dumps, result)  # tens of MiB where the audio is
-        await response.write((f", {encoded}" if total else encoded).encode())
+        await write_in_time(response, (f", {encoded}" if total else encoded).encode())
         total += 1
         succeeded += result["status"] == "success"
     counts = json.dumps({"total": total, "succeeded": succeeded, "failed": total - succeeded})

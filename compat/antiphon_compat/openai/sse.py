@@ -18,13 +18,31 @@ STREAM_HEADERS = {
 EVENT_HEADERS = STREAM_HEADERS | {"Content-Type": "text/event-stream"}
 """Headers of a body of events."""
 
+STALL_LIMIT_S = 300.0
+"""How long a client may take nothing of what is sent to it; one that is only slow is waited for."""
+
 _FLUSH_S = 5.0
+_PIECE_BYTES = 64 * 1024
 _RESET = struct.pack("ii", 1, 0)  # linger for no time: what is left is dropped and the peer gets RST
 
 
 def encode_event(event: dict[str, object]) -> bytes:
     """Write one event: a data line and an empty line."""
     return f"data: {json.dumps(event)}\n\n".encode()
+
+
+async def write_in_time(response: web.StreamResponse, data: bytes) -> None:
+    """Write at the pace of the client.
+
+    Raises:
+        ConnectionError: The client is gone, or takes nothing any more.
+    """
+    try:
+        for at in range(0, len(data), _PIECE_BYTES):
+            async with asyncio.timeout(STALL_LIMIT_S):
+                await response.write(data[at : at + _PIECE_BYTES])
+    except TimeoutError:
+        raise ConnectionResetError("the client takes nothing") from None
 
 
 async def send_failure(request: web.Request, response: web.StreamResponse, kind: str, error: ApiError) -> None:
@@ -39,7 +57,7 @@ async def send_failure(request: web.Request, response: web.StreamResponse, kind:
     Raises:
         ConnectionError: The client is gone.
     """
-    await response.write(encode_event({"type": kind, "error": error_body(error)}))
+    await write_in_time(response, encode_event({"type": kind, "error": error_body(error)}))
     cut_off(request)
 
 
