@@ -13,7 +13,7 @@ pytestmark = pytest.mark.models
 
 PROMPT = "confbridge-only-participant"  # "Vous êtes présentement le seul participant dans cette conférence."
 ENGLISH = ("only participant", "conference")
-LIMIT_S = 60.0
+LIMIT_S = 120.0
 
 
 @pytest.fixture(scope="module")
