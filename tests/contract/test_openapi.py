@@ -77,6 +77,13 @@ async def test_the_page_runs_nothing_and_shows_every_field():
         assert f"<code>{route.split()[1]}</code></h3>" in page
         for field in request_fields(DOCUMENT, operation):
             assert f"<td><code>{field.name}</code></td>" in page, field.name
+    for text in (
+        "<code>speech.audio.delta</code>",
+        "<code>[DONE]</code>",
+        "<code>segments[].start</code>",
+        "overloaded",
+    ):
+        assert text in page
 
 
 def test_references_inside_the_document_lead_somewhere():

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Iterator
 from html import escape
 
-from antiphon_compat.openapi.fields import request_fields, type_name
+from antiphon_compat.openapi.fields import body_fields, event_kinds, request_fields, type_name
 from antiphon_compat.openapi.parts import Json
 
 _STYLE = """
@@ -38,6 +38,7 @@ def render(document: Json) -> str:
             f"<p>{_prose(_BASE)}</p>",
             _contents(document),
             *_groups(document),
+            _errors(document),
         ]
     )
     return (
@@ -80,7 +81,7 @@ def _operation(document: Json, method: str, path: str, operation: Json) -> str:
     return "\n".join(
         [
             f"<h3 id='{_anchor(method, path)}'><span class='verb'>{method}</span> <code>{escape(path)}</code></h3>",
-            f"<p><strong>{escape(operation['summary'])}.</strong> {_prose(operation['description'])}</p>",
+            f"<p><strong>{escape(operation['summary'])}</strong><br> {_prose(operation['description'])}</p>",
             samples,
             _fields(document, operation),
             _messages(operation),
@@ -112,14 +113,32 @@ def _message_cells(message: Json) -> list[str]:
 
 
 def _responses(document: Json, operation: Json) -> str:
-    rows = []
-    for status, response in sorted(operation["responses"].items()):
-        said = (
-            document["components"]["responses"][response["$ref"].rsplit("/", 1)[1]] if "$ref" in response else response
-        )
-        kinds = ", ".join(said.get("content", {}))
-        rows.append([status, escape(kinds), _prose(said["description"])])
-    return _table(["status", "body", "meaning"], rows)
+    own = {status: said for status, said in operation["responses"].items() if "$ref" not in said}
+    rows = [
+        [status, escape(", ".join(said.get("content", {}))), _names(document, said), _prose(said["description"])]
+        for status, said in sorted(own.items())
+    ]
+    shared = ", ".join(sorted(set(operation["responses"]) - set(own)))
+    table = _table(["status", "body", "fields, events, headers", "meaning"], rows)
+    return f"{table}<p>Errors: <a href='#errors'>{shared}</a>.</p>"
+
+
+def _names(document: Json, response: Json) -> str:
+    contents = response.get("content", {}).values()
+    fields = [name for content in contents for name in event_kinds(content) or body_fields(document, content)]
+    names = [*dict.fromkeys(fields), *response.get("headers", {})]
+    return ", ".join(f"<code>{escape(name)}</code>" for name in names)
+
+
+def _errors(document: Json) -> str:
+    responses = document["components"]["responses"]
+    rows = [[name.removeprefix("Error"), _codes(said), _prose(said["description"])] for name, said in responses.items()]
+    return f"<h2 id='errors'>Errors</h2>{_table(['status', 'codes', 'meaning'], rows)}"
+
+
+def _codes(response: Json) -> str:
+    error = response["content"]["application/json"]["schema"]["properties"]["error"]["properties"]
+    return ", ".join(f"<code>{escape(code)}</code>" for code in error["code"]["enum"])
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

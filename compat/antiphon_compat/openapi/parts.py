@@ -49,7 +49,7 @@ def errors(*groups: Iterable[int]) -> Json:
 
 def error_responses() -> Json:
     """Describe every error response once, with the codes that its status can have."""
-    return {f"Error{status}": _error_response(status, title) for status, title in _TITLES.items()}
+    return {f"Error{status}": _error_response(status, title) for status, title in sorted(_TITLES.items())}
 
 
 def optional(schema: Json) -> Json:
