@@ -18,7 +18,7 @@ from antiphon.speech.v1 import (
     transcription_service_pb2_grpc,
     voice_service_pb2_grpc,
 )
-from antiphon_client.connection import ChannelOption, channel_options
+from antiphon_client.connection import ChannelOption, channel_options, service_config
 from antiphon_client.ending import CallEnding
 from antiphon_client.errors import from_rpc_error
 from antiphon_compat.errors import from_client_error
@@ -83,7 +83,7 @@ UPSTREAM_KEY = web.AppKey("upstream", Upstream)
 
 def _channel_options(target: str) -> list[ChannelOption]:
     options = dict(channel_options(target))
-    config = json.loads(options["grpc.service_config"])
+    config = json.loads(service_config())
     for method in config["methodConfig"]:
         if any(name.get("method") == "SynthesizeOnce" for name in method["name"]):
             method.pop("timeout", None)  # whoever listens sets the pace, and ends the call by leaving
