@@ -28,6 +28,7 @@ _DONE = event(
     model={"type": "string"},
     warnings={"type": "array", "items": {"type": "object"}},
 )
+_DONE["properties"]["logprobs"] = {"type": "array", "items": ref("LogProb"), "description": "With `include[]` only."}
 _EVENTS = events(
     event("transcript.text.delta", delta={"type": "string", "minLength": 1}),
     _DONE,
