@@ -1,19 +1,14 @@
 """``/v1/audio/speech/stream`` against a scripted server: order of events, limits, failures, and how it ends."""
 
 import asyncio
-import contextlib
 import json
 
-import aiohttp
 import pytest
-from compat_peer import LIMIT_S, ReciteEvent, Refusal, compat, recite_started, recited
+from compat_peer import ReciteEvent, Refusal, compat, recite_started, recited
+from speech_socket import CONFIG, DONE, ROUTE, receive, receive_until, socket, text
 
 from antiphon.speech.v1 import audio_pb2, report_pb2, synthesis_service_pb2
-from antiphon_compat.ws import speech as speech_ws
 
-ROUTE = "/v1/audio/speech/stream"
-CONFIG = {"type": "session.config", "voice": "alloy"}
-DONE = {"type": "input.done"}
 USAGE = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0, "input_characters": 0, "output_audio_ms": 0}
 BAD_MESSAGES = [
     ("", None),
@@ -45,35 +40,6 @@ BAD_MESSAGES = [
     ({"type": "session.config", "extra_body": []}, "extra_body"),
     ({"type": "session.config", "word_timestamps": True}, "word_timestamps"),
 ]
-
-
-def text(said: str) -> dict[str, str]:
-    return {"type": "input.text", "text": said}
-
-
-async def receive(ws) -> object:
-    async with asyncio.timeout(LIMIT_S):
-        message = await ws.receive()
-    if message.type is aiohttp.WSMsgType.BINARY:
-        return message.data
-    assert message.type is aiohttp.WSMsgType.TEXT, message
-    return json.loads(message.data)
-
-
-async def receive_until(ws, kind: str) -> list[object]:
-    events = []
-    while not events or not isinstance(events[-1], dict) or events[-1]["type"] != kind:
-        events.append(await receive(ws))
-    return events
-
-
-@contextlib.asynccontextmanager
-async def socket(*messages: object, **settings: object):
-    """A socket on which the messages have been sent."""
-    async with compat(**settings) as (peer, http), http.ws_connect(ROUTE, headers={"x-request-id": "me"}) as ws:
-        for message in messages:
-            await ws.send_json(message)
-        yield peer, ws
 
 
 def audio_events(index: int, sentence: int, data: bytes) -> list[object]:
@@ -169,33 +135,6 @@ async def test_config_in_the_middle_and_text_after_done_are_out_of_order():
         assert {event["error"]["code"] for event in events if event["type"] == "error"} == {"stream_order"}
         gate.set()
         assert (await receive(ws))["type"] == "session.done"
-
-
-async def test_no_config_in_time_is_told_and_closes_with_a_reason(monkeypatch):
-    monkeypatch.setattr(speech_ws, "CONFIG_TIMEOUT_S", 0.05)
-    async with socket() as (peer, ws):
-        assert (await receive(ws))["error"]["code"] == "config_first"
-        message = await ws.receive(LIMIT_S)
-        assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.POLICY_VIOLATION)
-        assert message.extra == "No usable session.config came within 0.05 s."
-        assert peer.num_calls == 0
-
-
-async def test_close_is_clean_and_a_message_over_the_limit_is_not():
-    async with socket(CONFIG, {"type": "session.close"}) as (_, ws):
-        while (message := await ws.receive(LIMIT_S)).type is aiohttp.WSMsgType.TEXT:
-            pass
-        assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.OK)
-    async with socket(text("a" * 1024 * 1024)) as (_, ws):
-        message = await ws.receive(LIMIT_S)
-        assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.MESSAGE_TOO_BIG)
-
-
-async def test_idle_socket_is_closed_as_announced():
-    async with socket(CONFIG, socket_idle_timeout_s=1) as (_, ws):
-        assert (await receive(ws))["idle_timeout_ms"] == 1000
-        message = await ws.receive(LIMIT_S)
-        assert (message.type, message.data, message.extra) == (aiohttp.WSMsgType.CLOSE, 1000, "idle for 1 s")
 
 
 async def test_refused_config_is_an_error_event_and_another_one_may_follow():
@@ -307,59 +246,3 @@ async def test_split_granularity_says_when_text_is_spoken():
 async def test_strict_models_refuse_an_alias():
     async with socket(CONFIG | {"model": "tts-1"}, strict_models=True) as (_, ws):
         assert (await receive(ws))["error"]["code"] == "model_not_found"
-
-
-async def test_client_that_goes_away_cancels_the_rpc():
-    async def recite(requests):
-        yield recite_started()
-        await asyncio.Event().wait()
-
-    async with compat() as (peer, http), http.ws_connect(ROUTE) as ws:
-        peer.recite = recite
-        await ws.send_json(CONFIG)
-        await receive(ws)
-        await ws.close()
-        async with asyncio.timeout(LIMIT_S):
-            await peer.cancelled.wait()
-
-
-async def test_sockets_are_limited():
-    async with compat(max_sockets=1) as (_, http), http.ws_connect(ROUTE), http.ws_connect(ROUTE) as second:
-        message = await second.receive(LIMIT_S)
-        assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.TRY_AGAIN_LATER)
-
-
-async def test_a_hundred_bad_messages_in_a_row_close_the_socket():
-    async with socket(*[{"type": "x"}] * 100) as (_, ws):
-        for _ in range(100):
-            await receive(ws)
-        message = await ws.receive(LIMIT_S)
-        assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.POLICY_VIOLATION)
-
-
-async def test_process_that_stops_lets_a_finishing_session_end():
-    gate = asyncio.Event()
-
-    async def recite(requests):
-        yield recite_started()
-        async for request in requests:
-            if request.HasField("finish"):
-                break
-        await gate.wait()
-        for event in recited("u1", b"\x01\x00"):
-            yield event
-
-    async with compat() as (peer, http), http.ws_connect(ROUTE) as ws:
-        peer.recite = recite
-        await ws.send_json(CONFIG)
-        await ws.send_json(DONE)
-        await receive(ws)
-        while not any(request.HasField("finish") for request in peer.requests):
-            await asyncio.sleep(0.01)
-        stopping = asyncio.create_task(speech_ws.close_speech_sockets(http.app))
-        await asyncio.sleep(0.01)
-        gate.set()
-        assert (await receive_until(ws, "session.done"))[-1]["total_sentences"] == 1
-        message = await ws.receive(LIMIT_S)
-        assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.GOING_AWAY)
-        await stopping
