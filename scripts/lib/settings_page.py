@@ -43,9 +43,9 @@ delivery = "emotion=contentment"
 receptionist = "heart-calm"
 ```
 
-Engines by name: `hibari` (tts), `whisper` (stt), `silero` (vad), `smollm` and `openai` (chat); or
-`package.module:function` of your own, with its folder in `engine_path`. Their options are checked by the engine itself:
-an unknown one stops the start.
+Engines by name: `hibari` and, once added, `kokoro` (tts, second_tts), `whisper` (stt), `silero` (vad), `smollm` and
+`openai` (chat); or `package.module:function` of your own, with its folder in `engine_path`. Their options are checked
+by the engine itself: an unknown one stops the start.
 """
 
 
