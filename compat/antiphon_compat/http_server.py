@@ -1,8 +1,11 @@
 """HTTP below the routes: requests that cannot be understood are answered in the shape of every other error."""
 
+import asyncio
 import json
 import logging
+import socket
 import uuid
+from typing import cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage, ContentEncodingError, LineTooLong
@@ -10,6 +13,8 @@ from aiohttp.http_exceptions import BadHttpMessage, ContentEncodingError, LineTo
 from antiphon_compat.errors import ApiError, from_http_exception, to_response
 
 _log = logging.getLogger("antiphon_compat")
+_WAITING_BYTES = 16 * 1024
+_NOT_SENT_LIMIT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Linux and macOS have it
 _TOO_MANY = "Too many headers received"  # aiohttp has no class of its own for this
 
 
@@ -47,6 +52,13 @@ class _Server(web.Server):
 
 
 class _Connection(web.RequestHandler):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Let little wait for a slow client: a second or two of audio, not the megabytes that fit into a kernel."""
+        super().connection_made(transport)
+        cast("asyncio.Transport", transport).set_write_buffer_limits(high=_WAITING_BYTES)  # uvloop's has another base
+        if _NOT_SENT_LIMIT is not None and (sock := transport.get_extra_info("socket")) is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, _NOT_SENT_LIMIT, _WAITING_BYTES)
+
     def handle_error(
         self,
         request: web.BaseRequest,

@@ -6,6 +6,7 @@ import socket
 import struct
 
 from aiohttp import HttpVersion11, web
+from aiohttp.abc import AbstractStreamWriter
 
 from antiphon_compat.errors import ApiError, error_body
 
@@ -41,8 +42,17 @@ async def write_in_time(response: web.StreamResponse, data: bytes) -> None:
         for at in range(0, len(data), _PIECE_BYTES):
             async with asyncio.timeout(STALL_LIMIT_S):
                 await response.write(data[at : at + _PIECE_BYTES])
+                # aiohttp looks only every 64 KiB whether the client keeps up: that is eight seconds of mp3.
+                await _writer_of(response).drain()
     except TimeoutError:
         raise ConnectionResetError("the client takes nothing") from None
+
+
+def _writer_of(response: web.StreamResponse) -> AbstractStreamWriter:
+    writer = response._payload_writer  # noqa: SLF001  # aiohttp is pinned, and offers drain() only on requests
+    if writer is None:
+        raise RuntimeError("the response was not prepared")
+    return writer
 
 
 async def send_failure(request: web.Request, response: web.StreamResponse, kind: str, error: ApiError) -> None:

@@ -36,6 +36,8 @@ class Compressor:
         self._sink = _Sink()
         self._container: av.container.OutputContainer | None = None
         self._encoder: av.AudioStream | av.AudioCodecContext
+        # Of one channel both are the same bytes, and named as the codec names them they need no converter.
+        self._sample_format = "s16p" if format.encoding is Encoding.MP3 else "s16"
         if format.encoding is Encoding.MP3:  # its frames are the file; a muxer would cost 0.1 MB more
             self._encoder = _open_lame(format)
             self._sink.write(mp3.info_frame(format.sample_rate_hz))
@@ -46,7 +48,7 @@ class Compressor:
         """Take whole samples; returns the bytes that are complete, maybe none."""
         if pcm:
             samples = np.frombuffer(pcm, dtype="<i2").reshape(1, -1)
-            frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+            frame = av.AudioFrame.from_ndarray(samples, format=self._sample_format, layout="mono")
             frame.sample_rate = self._rate_hz
             frame.pts = self._num_samples
             is_first = not self._num_samples
