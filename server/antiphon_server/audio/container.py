@@ -1,6 +1,7 @@
 """Whole files of any kind, recognised by their content and decoded piece by piece."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -8,6 +9,7 @@ from typing import BinaryIO
 import av
 from av.container import InputContainer
 
+from antiphon_server.audio.mp4 import check_tables
 from antiphon_server.audio.wholeness import check_whole
 from antiphon_server.errors import AudioTooLong, BadAudio
 
@@ -33,6 +35,8 @@ def decode_container(source: Path | BinaryIO, *, rate_out_hz: int = 16_000, max_
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
         check_whole(file)
+        check_tables(file, file.seek(0, os.SEEK_END))
+        file.seek(0)
         yield from _Decoding(file, rate_out_hz, max_duration_ms).pieces()
 
 
