@@ -20,9 +20,9 @@ def frameworks_python() -> str:
     return str(_found("frameworks", "LiveKit's and Pipecat's plugins") / "bin" / "python")
 
 
-def node() -> str:
-    """Node.js, in the folder that has the openai package; skips the test where there is none."""
-    return str(_found("javascript", "Node.js 22 and its openai package") / "node")
+def node_packages(name: str) -> Path:
+    """The folder that has Node.js and the packages ``javascript`` or ``ai-sdk``; skips the test where there is none."""
+    return _found(name, f"Node.js 22 and the packages of {name}")
 
 
 def _found(folder: str, what: str) -> Path:
@@ -40,9 +40,14 @@ def run_package(language: str, program: str, *arguments: str, folder: Path) -> d
     """Run a driver of this folder with the openai package for ``python`` or ``node``; what it printed."""
     if language == "python":
         return _run([sys.executable, "-W", "ignore", str(PROGRAMS / f"{program}.py"), *arguments])
-    command = [node(), str(shutil.copy(PROGRAMS / f"{program}.mjs", folder)), *arguments]
-    (folder / "node_modules").symlink_to(CLIENTS / "javascript" / "node_modules")
-    return _run(command)
+    return run_node("javascript", program, *arguments, folder=folder)
+
+
+def run_node(packages: str, program: str, *arguments: str, folder: Path) -> dict[str, Any]:
+    """Run a driver of this folder with Node.js and these packages; what it printed."""
+    place = node_packages(packages)
+    (folder / "node_modules").symlink_to(place / "node_modules")
+    return _run([str(place / "node"), str(shutil.copy(PROGRAMS / f"{program}.mjs", folder)), *arguments])
 
 
 def _run(command: list[str]) -> dict[str, Any]:

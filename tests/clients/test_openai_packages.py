@@ -91,6 +91,9 @@ def test_verbose_json_has_segments_and_words(found, folder):
     assert [word["word"] for word in heard["words"]] == TEXT.split()
     assert all(0 <= word["start"] < word["end"] <= spoken_s for word in heard["words"])
     assert "".join(segment["text"] for segment in heard["segments"]).strip() == TEXT
+    assert [segment["seek"] for segment in heard["segments"]] == [
+        pytest.approx(segment["start"] * 100, abs=1) for segment in heard["segments"]
+    ]
 
 
 def test_a_streamed_transcript_adds_up(found):

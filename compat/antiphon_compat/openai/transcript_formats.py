@@ -71,7 +71,7 @@ def _segment(index: int, segment: transcript_pb2.Segment) -> dict[str, object]:
 
     return {
         "id": index,
-        "seek": None,
+        "seek": segment.start_ms // 10,  # in Whisper's frames of 10 ms; strict clients refuse null
         "start": segment.start_ms / 1000,
         "end": segment.end_ms / 1000,
         "text": segment.text,

@@ -176,7 +176,7 @@ SCHEMAS: Json = {
         "required": ["id", "start", "end", "text"],
         "properties": {
             "id": {"type": "integer", "minimum": 0},
-            "seek": {"type": ["integer", "null"]},
+            "seek": {"type": "integer"},
             "start": _TIMES,
             "end": _TIMES,
             "text": {"type": "string"},
