@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from support.raw_http import BOUNDARY, bomb, head, part, post, post_chunks, post_form, post_json, wav
 
 SPEECH, HEAR, TRANSLATE = "/v1/audio/speech", "/v1/audio/transcriptions", "/v1/audio/translations"
-BATCH = f"{SPEECH}/batch"
+BATCH, STREAM = f"{SPEECH}/batch", f"{SPEECH}/stream"
 INVALID, N, P = "invalid_request_error", "not_found_error", "permission_error"
 OK_BODY = b'{"input": "a"}'
 JSON = "Content-Type: application/json"
@@ -319,6 +319,11 @@ BAD: list[Bad] = [
     Bad("voice: another protocol", head("GET /ws/voice HTTP/1.1", "Upgrade: h2c", "Connection: Upgrade"), 400),
     Bad("voice: POST", head("POST /ws/voice HTTP/1.1", *UPGRADE, KEY, "Content-Length: 0"), 405, code="method_not_allowed"),
     Bad("voice: page of another origin", head("GET /ws/voice HTTP/1.1", *UPGRADE, KEY, "Origin: https://evil.example"), 403, P, "Origin", "permission_denied"),
+    Bad("speech stream: no handshake", head(f"GET {STREAM} HTTP/1.1"), 400),
+    Bad("speech stream: version 12", head(f"GET {STREAM} HTTP/1.1", *UPGRADE[:2], "Sec-WebSocket-Version: 12", KEY), 400),
+    Bad("speech stream: short key", head(f"GET {STREAM} HTTP/1.1", *UPGRADE, "Sec-WebSocket-Key: AAAA"), 400),
+    Bad("speech stream: POST", post_json(STREAM, {"input": "a"}), 405, code="method_not_allowed"),
+    Bad("speech stream: page of another origin", head(f"GET {STREAM} HTTP/1.1", *UPGRADE, KEY, "Origin: null"), 403, P, "Origin", "permission_denied"),
     # HTTP/1.1 itself.
     Bad("http: no version", b"GET /live\r\n\r\n", 400),
     Bad("http: version 2.0 in words", head("GET /live HTTP/2.0"), 400),

@@ -1,4 +1,4 @@
-"""``/ws/voice`` under frames no honest client sends, and under clients that do not answer, read or leave."""
+"""WebSockets, mostly ``/ws/voice``, under bad frames, and under clients that do not answer, read or leave."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ import pytest
 from compat_peer import LIMIT_S, TalkEvent, compat
 
 from antiphon.speech.v1 import audio_pb2
-from antiphon_compat.ws import voice
+from antiphon_compat.ws import speech, voice
 from support.websocket_frames import (
     BINARY,
     CLOSE,
@@ -98,6 +98,16 @@ async def test_malformed_frame_closes_with_its_code_and_ends_the_turn(name):
         peer.talk = usual
         async with frame_client(http.host, http.port) as other:
             await take_turn(other)
+
+
+async def test_speech_socket_closes_on_the_same_frames_with_the_same_codes():
+    async with asyncio.timeout(3 * LIMIT_S), compat() as (_, http):
+        for name, (data, code) in MALFORMED.items():
+            async with frame_client(http.host, http.port, path="/v1/audio/speech/stream") as client:
+                await client.send(frame(TEXT, b'{"type": "session.config"}') + data)
+                assert (await client.receive_close())[0] == code, name
+        while http.server.app[speech.SPEECH_SOCKETS_KEY]:
+            await asyncio.sleep(0.01)
 
 
 async def test_fragments_with_pings_between_are_one_message():

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 MASK = b"\x01\x02\x03\x04"
 HANDSHAKE = (
-    "GET /ws/voice HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n{extra}\r\n"
+    "GET {path} HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
 
 
@@ -55,12 +55,12 @@ class FrameClient:
 
 
 @contextlib.asynccontextmanager
-async def frame_client(host: str, port: int, *, extra: str = "") -> AsyncIterator[FrameClient]:
-    """Shake hands; ``extra`` is more header lines."""
+async def frame_client(host: str, port: int, *, path: str = "/ws/voice") -> AsyncIterator[FrameClient]:
+    """Shake hands."""
     reader, writer = await asyncio.open_connection(host, port)
     client = FrameClient(reader, writer)
     try:
-        await client.send(HANDSHAKE.format(extra=extra).encode())
+        await client.send(HANDSHAKE.format(path=path).encode())
         client.head = (await reader.readuntil(b"\r\n\r\n")).decode()
         yield client
     finally:
