@@ -16,6 +16,8 @@ from antiphon_server.errors import AudioTooLong, BadAudio
 _FORMATS = "wav,w64,aiff,au,caf,mp3,aac,flac,ogg,matroska,webm,mov,mp4,m4a,amr"
 """Demuxers that hold sound and nothing but their own bytes: no playlists, no lists of other files."""
 _PIECE_SAMPLES = 4_096
+_MAX_FRAME_SAMPLES = "1048576"
+"""Of all channels together; twice the most that FLAC can have. ALAC could claim half a gigabyte."""
 _MISSING_S = 0.5
 _MISSING_SHARE = 0.02
 
@@ -78,6 +80,7 @@ class _Decoding:
         self._has_stream = True
         declared_s = float(container.duration / av.time_base) if container.duration else 0.0
         self._check_duration(declared_s)
+        stream.codec_context.options = {"max_samples": _MAX_FRAME_SAMPLES}
         resampler = av.AudioResampler(format="s16", layout="mono", rate=self._rate_hz, frame_size=_PIECE_SAMPLES)
         for frame in container.decode(stream):
             yield from self._resampled(resampler, frame)
