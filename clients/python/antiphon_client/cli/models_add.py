@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import shutil
 import sys
 from collections.abc import Callable
@@ -95,6 +96,8 @@ async def _add(addable: Addable, cache_dir: Path) -> Path:
         folder = await asyncio.to_thread(models_folder.build, addable, paths, cache_dir)
     for path in paths.values():
         path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # not empty: another add is under way, or was interrupted
+        downloads.rmdir()
     return folder
 
 
