@@ -1,6 +1,8 @@
 import asyncio
 import itertools
 import zlib
+from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antiphon_server.audio.format import Encoding, Format
+from antiphon_server.engine.protocol import SpeechChunk, SpeechEnd, SpeechJob
 from antiphon_server.errors import EngineFailed, InvalidField, TextEmpty, TextTooLong
 from antiphon_server.session.events import AudioOut, Notice, UtteranceBegan, UtteranceCut, UtteranceEnded
 from antiphon_server.session.settings import SpeechUpdate
@@ -124,6 +127,28 @@ async def test_an_engine_error_surfaces_once_and_ends_the_session():
     assert fade[-1] == 0
     assert fade[-20:].max() < fade[:60].max() / 4, "the sound is cut there, but not abruptly"
     assert not events.of(UtteranceEnded, UtteranceCut)
+
+
+class BreathlessSynthesizer(EchoSynthesizer):
+    """Runs out of tokens in each segment."""
+
+    async def speak(self, job: SpeechJob) -> AsyncGenerator[SpeechChunk | SpeechEnd, None]:
+        async for item in super().speak(job):
+            yield item if isinstance(item, SpeechChunk) else replace(item, finish_reason="LENGTH")
+
+
+async def test_speech_that_ran_out_of_tokens_fades_and_says_so():
+    events = Events()
+    session = SpeechSession(BreathlessSynthesizer(), speech_settings(), events.emit)
+    await session.add_text("One two. Three.")
+    await session.finish()
+    await session.run()
+    sound = np.abs(np.frombuffer(audio(events), "<i2").astype(int))
+    for end in (8 * CHUNK_SAMPLES, len(sound)):
+        assert sound[end - 1] == 0
+        assert (np.diff(sound[end - RATE_HZ // 200 : end]) <= 0).all(), "quieter and quieter for 5 ms"
+    (ended,) = events.of(UtteranceEnded)
+    assert (ended.finish_reason, ended.num_samples) == ("LENGTH", len(sound))
 
 
 async def test_a_position_beyond_what_was_sent_is_refused():
