@@ -42,6 +42,8 @@ class Engines:
     stt: EngineProcess
     chat: EngineProcess
     second_tts: EngineProcess | None = None
+    second_name: str = ""
+    """What its engine is called before it has said so."""
     is_second_wanted: bool = False
     """The settings name the second: the server does not start without it."""
 
@@ -70,7 +72,8 @@ async def serve(config: Config) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     changed = asyncio.Event()
-    engines = build_engines(config, changed)
+    second = await asyncio.to_thread(second_tts, config)
+    engines = build_engines(config, changed, second)
     front = Front(build_roster(config, engines), config)
     if config.metrics_listen:
         host, _, port = config.metrics_listen.rpartition(":")
@@ -137,8 +140,8 @@ async def _ready(process: EngineProcess, limit_s: float) -> None:
         raise type(error)(f"the engine {process.spec.name!r} cannot start: {error.message}") from error
 
 
-def build_engines(config: Config, changed: asyncio.Event) -> Engines:
-    """Prepare the engine processes; nothing runs yet."""
+def build_engines(config: Config, changed: asyncio.Event, second: EngineSettings | None = None) -> Engines:
+    """Prepare the engine processes, of a second speech model too if there is one; nothing runs yet."""
 
     def note(process: EngineProcess) -> None:
         metrics.ENGINE_UP.labels(process.spec.name).set(process.state is EngineState.READY)
@@ -151,18 +154,18 @@ def build_engines(config: Config, changed: asyncio.Event) -> Engines:
         spec = EngineSpec(name, specs, python_path=config.engine_path)
         return EngineProcess(spec, note, supervision=Supervision(startup_limit_s=config.start_timeout_s))
 
-    second = _second(config)
     return Engines(
         tts=process("tts", {"synthesizer": config.tts}),
         stt=process("stt", {"transcriber": config.stt, "voice_activity": config.vad}),
         chat=process("chat", {"chat": config.chat}),
         second_tts=process("second_tts", {"synthesizer": second}) if second else None,
+        second_name=second.engine if second else "",
         is_second_wanted=config.second_tts.engine != "auto",
     )
 
 
-def _second(config: Config) -> EngineSettings | None:
-    """Which second speech model there is: the one the settings name, or what was added to the cache folder."""
+def second_tts(config: Config) -> EngineSettings | None:
+    """Find the second speech model: the one the settings name, or what was added to the cache folder."""
     wanted = config.second_tts
     if wanted.engine != "auto":
         return wanted if wanted.engine != "none" else None
@@ -174,11 +177,11 @@ def _cache_dir(config: Config) -> Path:
     return Path(config.cache_dir) if config.cache_dir else Path.home() / ".cache" / "antiphon"
 
 
-def _second_synthesizer(engines: Engines, config: Config) -> SecondSynthesizer | None:
-    process, settings = engines.second_tts, _second(config)
-    if process is None or settings is None:
+def _second_synthesizer(engines: Engines) -> SecondSynthesizer | None:
+    process = engines.second_tts
+    if process is None:
         return None
-    return SecondSynthesizer(settings.engine, process.synthesizer, lambda: _standing(process, "synthesizer"))
+    return SecondSynthesizer(engines.second_name, process.synthesizer, lambda: _standing(process, "synthesizer"))
 
 
 def build_roster(config: Config, engines: Engines) -> Roster:
@@ -193,7 +196,7 @@ def build_roster(config: Config, engines: Engines) -> Roster:
         voice_aliases=config.voice_aliases,
         default_voice=config.default_voice,
         is_strict=config.strict_models,
-        second=_second_synthesizer(engines, config),
+        second=_second_synthesizer(engines),
     )
 
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from antiphon_server.__main__ import main
-from antiphon_server.app import build_engines, build_roster
+from antiphon_server.app import build_engines, build_roster, second_tts
 from antiphon_server.config.load import load_config
 from antiphon_server.engine.roster import SecondSynthesizer
 
@@ -13,8 +13,10 @@ from antiphon_server.engine.roster import SecondSynthesizer
 def second_of(settings, cache_dir) -> SecondSynthesizer | None:
     config = load_config({"cache_dir": str(cache_dir), **settings}, None, {}).config
 
+    found = second_tts(config)
+
     async def build() -> SecondSynthesizer | None:
-        return build_roster(config, build_engines(config, asyncio.Event())).second
+        return build_roster(config, build_engines(config, asyncio.Event(), found)).second
 
     return asyncio.run(build())
 
@@ -38,7 +40,7 @@ def test_nothing_is_second_where_nothing_was_added(tmp_path):
     assert second_of({}, tmp_path) is None
     wanted = second_of({"second_tts": {"engine": "kokoro", "options": {"threads": 1}}}, tmp_path)
     assert wanted is not None
-    assert wanted.standing().state == "starting"
+    assert wanted.name == "kokoro"
 
 
 def test_the_environment_and_a_flag_choose_too(capsys):
