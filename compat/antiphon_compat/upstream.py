@@ -35,6 +35,11 @@ FAILURE_KEY = web.RequestKey("failure", str)
 SENT_STATUS_KEY = web.RequestKey("sent_status", int)
 """Status that has already gone out, also where the request is cut later."""
 
+_LITTLE_AHEAD = (
+    # gRPC would read ahead of a slow client as much as the connection can carry: many seconds of audio a stream.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 32 * 1024),
+)
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _TRACESTATE = re.compile(r"[ -~]{1,512}")  # longer ones may be dropped; the standard asks for no more
 
@@ -56,7 +61,7 @@ class Upstream:
     async def open(cls, target: str) -> "Upstream":
         """Keep the address; nothing is sent before the first call."""
         options = await asyncio.to_thread(_channel_options, target)  # it reads the service config from a file
-        return cls(grpc.aio.insecure_channel(target, options=options))
+        return cls(grpc.aio.insecure_channel(target, options=[*options, *_LITTLE_AHEAD]))
 
     async def close(self) -> None:
         """Cancel what is still running and close the connection."""
