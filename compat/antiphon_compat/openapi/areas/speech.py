@@ -188,7 +188,18 @@ _REQUEST: Json = {
         ),
     },
 }
+
+
+def _in_form(name: str, schema: Json) -> Json:
+    """Allow the empty text too: forms of web pages send it for what is not filled in."""
+    if name in _REQUEST["required"]:
+        return schema
+    told = {key: schema[key] for key in ("description", "default") if key in schema}
+    return {"anyOf": [schema, {"const": ""}], **told}
+
+
+_FORM: Json = {name: _in_form(name, schema) for name, schema in (_REQUEST["properties"] | _IN_FORMS).items()}
 SCHEMAS: Json = {
     "SpeechRequest": _REQUEST,
-    "SpeechForm": {**_REQUEST, "properties": _REQUEST["properties"] | _IN_FORMS},
+    "SpeechForm": {**_REQUEST, "properties": _FORM},
 }
