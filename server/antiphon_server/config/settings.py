@@ -85,7 +85,7 @@ class Config:
     tts: EngineSettings = field(default_factory=lambda: EngineSettings(engine="hibari"))
     """Speaks, for callers that name no model."""
     second_tts: EngineSettings = field(default_factory=lambda: EngineSettings(engine="auto"))
-    """Speaks for callers that name this model or one of its voices. "auto": kokoro, if it was added (0.7 GB of memory);
+    """Speaks for callers that name this model or one of its voices. "auto": kokoro, if it was added (0.8 GB of memory);
     "none": nothing."""
     stt: EngineSettings = field(default_factory=lambda: EngineSettings(engine="whisper"))
     """Listens."""

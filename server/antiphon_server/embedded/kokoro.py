@@ -1,4 +1,4 @@
-"""54 voices of the Kokoro model, int8: about a third of real time on two cores, 0.7 GB of memory."""
+"""54 voices of the Kokoro model, int8: about half of real time on two cores, 0.8 GB of memory."""
 
 import asyncio
 import json
