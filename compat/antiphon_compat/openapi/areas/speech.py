@@ -194,7 +194,7 @@ def _in_form(name: str, schema: Json) -> Json:
     """Allow the empty text too: forms of web pages send it for what is not filled in."""
     if name in _REQUEST["required"]:
         return schema
-    told = {key: schema[key] for key in ("description", "default") if key in schema}
+    told: Json = {key: value for key, value in schema.items() if key in ("description", "default")}
     return {"anyOf": [schema, {"const": ""}], **told}
 
 
