@@ -27,6 +27,9 @@ from support.refusals import CONFIG, LISTEN, TALK, check_good_call, refused
 from support.scripted import ChatScript, ScriptedChatModel, SpeechScript
 
 
+MODELS = ("scripted-tts", "scripted-stt", "scripted-chat")
+
+
 class Full(ScriptedChatModel):
     """A chat model whose context is always full."""
 
@@ -80,7 +83,8 @@ async def test_a_full_server_refuses_with_a_delay_before_any_metadata(kind):
 async def test_a_deadline_that_cannot_be_met_is_refused_before_any_work():
     async with running_front() as front:
         for door in front.doors:
-            door.measured(1_000_000.0)
+            for model in ("", *MODELS):
+                door.measured(1_000_000.0, model)
         once = front.synthesis.SynthesizeOnce(speech_pb.SynthesizeOnceRequest(text="Hi."), timeout=30)
         stream = front.transcription.Transcribe(iter([LISTEN]), timeout=30)
         for call in (once, stream, front.conversation.Converse(iter([TALK]), timeout=30)):
