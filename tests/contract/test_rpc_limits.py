@@ -26,7 +26,6 @@ from support.fronts import Refused, RunningFront, running_front, scripted_engine
 from support.refusals import CONFIG, LISTEN, TALK, check_good_call, refused
 from support.scripted import ChatScript, ScriptedChatModel, SpeechScript
 
-
 MODELS = ("scripted-tts", "scripted-stt", "scripted-chat")
 
 
