@@ -183,6 +183,8 @@ def main() -> None:
             measure(bench)
         except (NoPeer, ModelNotInstalled) as reason:
             bench.skip(f"against {part}", str(reason))
+        except (TimeoutError, aiohttp.ClientError) as failure:  # what was measured so far is worth keeping
+            bench.skip(f"the rest against {part}", f"a request failed ({type(failure).__name__} {failure})")
     bench.save()
 
 
