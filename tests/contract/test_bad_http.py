@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bad_requests import BAD, ODD, Bad
+from bad_framing import BAD_FRAMING
+from bad_requests import BAD_CONTENT, Bad
+from odd_requests import ODD
 
 from support.raw_http import exchange, head, post_json, read_answer
 from support.servers import Compat, Server, start_compat
 
+BAD = BAD_CONTENT + BAD_FRAMING
 LIMIT_S = 30.0
 NUM_AT_ONCE = 8
 NUM_PASSES = 2
