@@ -14,6 +14,9 @@ _MAX_PACKETS = 6_000_000
 """A packet each 2.4 ms for 4 h; the demuxer takes 24 bytes for each."""
 _MAX_SAMPLES_A_BYTE = 16
 """Of sound whose samples are not packets; the strongest such codec has four."""
+_ENTRY_BYTES = 12
+_MAX_OVERLAP = 4
+"""How often a byte may be read as part of a list of chunks: once if the file is honest."""
 _NO_TABLES = (b"mdat", b"free", b"skip", b"wide")
 _FIRST_BOXES = (b"ftyp", b"moov", b"styp", b"moof", b"pnot", b"udta", b"junk", b"pict", b"uuid", *_NO_TABLES)
 
@@ -58,8 +61,8 @@ def _tables(file: BinaryIO, num_bytes: int) -> Iterator[bytes]:
 
 def _num_packets(tables: bytes) -> int:
     runs = sum(_number(tables, at + 8) for at in _places(tables, b"trun"))
-    times = [(_number(tables, at + 8), _number(tables, at + 16)) for at in _places(tables, b"stts")]
-    if set(times) == {(1, 1)}:
+    times = ((_number(tables, at + 8), _number(tables, at + 16)) for at in _places(tables, b"stts"))
+    if b"stts" in tables and all(time == (1, 1) for time in times):
         return runs  # a sample is a point in time, not a packet: its chunks count
     return runs + sum(_number(tables, at + 12) for name in (b"stsz", b"stz2") for at in _places(tables, name))
 
@@ -67,13 +70,14 @@ def _num_packets(tables: bytes) -> int:
 def _num_chunked(tables: bytes) -> int:
     """Give the most samples there can be in chunks: as many as in the largest, in each."""
     num_chunks = sum(_number(tables, at + 8) for name in (b"stco", b"co64") for at in _places(tables, name))
-    largest = max((max(_chunk_sizes(tables, at), default=0) for at in _places(tables, b"stsc")), default=0)
+    largest, num_left = 0, _MAX_OVERLAP * len(tables) // _ENTRY_BYTES
+    for at in _places(tables, b"stsc"):
+        entries = range(at + 12, min(_number(tables, at + 8) * _ENTRY_BYTES + at + 12, len(tables)), _ENTRY_BYTES)
+        num_left -= len(entries)
+        if num_left < 0:
+            raise BadAudio("audio cannot be read: the tables of its MP4 overlap", field="audio")
+        largest = max(largest, max((_number(tables, entry + 4) for entry in entries), default=0))
     return num_chunks * largest
-
-
-def _chunk_sizes(tables: bytes, at: int) -> Iterator[int]:
-    end = min(_number(tables, at + 8) * 12 + at + 12, len(tables))
-    return (_number(tables, entry + 4) for entry in range(at + 12, end, 12))
 
 
 def _places(tables: bytes, name: bytes) -> Iterator[int]:

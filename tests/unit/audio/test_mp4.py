@@ -65,6 +65,18 @@ def bomb_of_chunks() -> bytearray:
     return data
 
 
+def tables_inside_tables() -> bytearray:
+    nested = b"stsc" * 500_000  # each begins a list as long as the rest: read one by one, they would take hours
+    return bytearray(struct.pack(">I4s8xI4s", 16, b"ftyp", 8 + len(nested), b"moov") + nested)
+
+
+def times_without_number() -> bytearray:
+    times = struct.pack(">4s12x", b"stts") * 2_000_000
+    return bytearray(
+        struct.pack(">I4s8xI4s", 16, b"ftyp", 24 + len(times), b"moov") + times + struct.pack(">4s8xI", b"stsz", MANY)
+    )
+
+
 def compressed_tables() -> bytearray:
     data = recorded("ipod", "aac")
     at = data.index(b"udta")
@@ -72,7 +84,10 @@ def compressed_tables() -> bytearray:
     return data
 
 
-@pytest.mark.parametrize("make", [bomb_of_samples, bomb_of_fragments, bomb_of_chunks, compressed_tables])
+@pytest.mark.parametrize(
+    "make",
+    [bomb_of_samples, bomb_of_fragments, bomb_of_chunks, tables_inside_tables, times_without_number, compressed_tables],
+)
 def test_tables_that_cannot_be_true_are_refused_before_room_is_made_for_them(make):
     data = make()
     before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
