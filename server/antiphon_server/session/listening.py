@@ -30,8 +30,10 @@ Emit = Callable[[ListenEvent], Awaitable[None]]
 _BYTES_PER_MS = LISTENING_RATE_HZ * 2 // 1000
 _MAX_PIECE_MS = 28_000
 """Below Whisper's window of 30 s with room for padding."""
-_GOOD_PIECE_MS = 15_000
-"""From here on a pause is a welcome place to cut."""
+_GOOD_PIECE_MS = 22_000
+"""From here on a pause is a welcome place to cut: every piece costs a whole window."""
+_GOOD_LIVE_PIECE_MS = 15_000
+"""The same where somebody reads along."""
 _SCORE_BYTES = 32_000
 """One second at a time goes to the voice model, so that a whole file does not hold it up for others."""
 
@@ -195,8 +197,11 @@ class ListeningSession:
         at_ms = min(decided_at_ms, self._stretch.end_ms)
         if self._settings.is_automatic:
             await self.write_down(self._end_at(at_ms))
-        elif at_ms - self._stretch.start_ms >= _GOOD_PIECE_MS:
+        elif at_ms - self._stretch.start_ms >= self._good_piece_ms():
             await self._commit(at_ms)
+
+    def _good_piece_ms(self) -> int:
+        return _GOOD_LIVE_PIECE_MS if self._settings.partial_interval_ms else _GOOD_PIECE_MS
 
     def _end_at(self, at_ms: float) -> EndedUtterance:
         guess, self._guess = self._guess, None

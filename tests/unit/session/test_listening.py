@@ -148,12 +148,17 @@ async def test_ten_minutes_of_silence_keep_nothing():
         assert len(found._gate.scores) < 2_000
 
 
-async def test_a_long_pause_is_a_welcome_place_to_cut():
+@pytest.mark.parametrize(
+    ("interval_ms", "spoken_ms", "num_pieces"), [(0, 23_000, 2), (0, 16_000, 1), (60_000, 16_000, 2)]
+)
+async def test_a_long_pause_is_a_welcome_place_to_cut_sooner_where_somebody_reads_along(
+    interval_ms, spoken_ms, num_pieces
+):
     events, transcriber = Events(), CountingTranscriber()
-    found = session(events, transcriber)
-    await feed(found, voice(16_000) + silence(700) + voice(5_000))
+    found = session(events, transcriber, partial_interval_ms=interval_ms)
+    await feed(found, voice(spoken_ms) + silence(700) + voice(5_000))
     await found.finish()
-    assert len(transcriber.jobs) == 2
+    assert len([job for job in transcriber.jobs if not job.is_partial]) == num_pieces
     assert len(events.of(FinalHeard)) == 1
 
 
