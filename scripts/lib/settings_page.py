@@ -17,6 +17,7 @@ HEAD = """<!-- Written by scripts/lib/settings_page.py from the settings' own do
 
 `antiphon-server --config FILE` reads TOML. Flags win over the environment (`ANTIPHON_LISTEN`,
 `ANTIPHON_LIMITS_MAX_AUDIO_MS`, `ANTIPHON_CHAT_OPTIONS_API_KEY`), that over the file, that over the defaults.
+Numbers and switches of an engine are texts there, as in `ANTIPHON_TTS_OPTIONS_THREADS=4`, and read by their kind.
 `--print-config` shows what is in effect and where each value came from. An unknown key or a value out of range stops
 the start with one sentence.
 
