@@ -67,8 +67,8 @@ class _Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer what no route has seen; aiohttp's own message would quote what the caller sent."""
-        if request.writer.output_size > 0:
-            raise ConnectionError("the answer has begun")
+        if request.writer.output_size > 0 or isinstance(exc, ConnectionError):
+            raise ConnectionError("the answer has begun, or there is nobody to hear it")
         response = _finished(to_response(_error_of(status, exc)))
         response.force_close()
         return response

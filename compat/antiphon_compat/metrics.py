@@ -67,7 +67,7 @@ async def metered(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         response = await handler(request)
         status = response.status
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, ConnectionError):
         status = request.get(SENT_STATUS_KEY, _CLIENT_GONE)
         raise
     else:

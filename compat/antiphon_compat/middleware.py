@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler
 
 from antiphon_compat.bodies import require_known_framing
 from antiphon_compat.errors import ApiError, from_http_exception, to_response
+from antiphon_compat.streams import cut_off
 from antiphon_compat.upstream import FAILURE_KEY, REQUEST_ID_KEY, SENT_STATUS_KEY
 
 _log = logging.getLogger("antiphon_compat")
@@ -29,9 +30,9 @@ async def request_scope(request: web.Request, handler: Handler) -> web.StreamRes
     started_s, status = time.monotonic(), _CLIENT_GONE
     try:
         response = await _answer(request, handler)
-    except asyncio.CancelledError:  # the client left; for a socket that is the usual end
+    except (asyncio.CancelledError, ConnectionError):  # the client left; for a socket that is the usual end
         status = request.get(SENT_STATUS_KEY, _CLIENT_GONE)
-        if status != _SOCKET_STATUS:
+        if status != _SOCKET_STATUS and FAILURE_KEY not in request:
             request[FAILURE_KEY] = "client_gone"
         raise
     else:
@@ -58,8 +59,14 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         return to_response(error)
     except web.HTTPException as error:
         return from_http_exception(error)
-    except Exception as error:  # noqa: BLE001  # the last place where a defect of ours can become a proper 500
+    except ConnectionError:
+        raise
+    except Exception as error:  # the last place where a defect of ours can become a proper 500
         _log_defect(request, error)
+        if SENT_STATUS_KEY in request:  # another answer inside the one under way would look like a part of it
+            request[FAILURE_KEY] = "internal"
+            cut_off(request)
+            raise ConnectionAbortedError("the answer had begun") from error
         return to_response(ApiError("INTERNAL", "The server failed; quote the request id."))
 
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from compat_peer import LIMIT_S, ReciteEvent, compat, recite_started, recited, speech_audio, speech_started
 
-from antiphon_compat.openai import sse
+from antiphon_compat import streams
 
 CHUNK = bytes(32 * 1024)
 NUM_CHUNKS = 4_000
@@ -58,7 +58,7 @@ async def test_body_that_is_not_read_is_not_made(fields):
 
 @pytest.mark.parametrize("fields", [{"stream": True}, {"stream_format": "sse"}], ids=["chunked", "events"])
 async def test_client_that_takes_nothing_for_too_long_is_given_up(monkeypatch, fields):
-    monkeypatch.setattr(sse, "STALL_LIMIT_S", 0.2)
+    monkeypatch.setattr(streams, "STALL_LIMIT_S", 0.2)
     mouth = Mouth()
     async with compat() as (peer, http):
         peer.speak = mouth.speak

@@ -2,9 +2,13 @@
 
 import asyncio
 import base64
+import json
+import logging
 
 import pytest
 from compat_peer import LIMIT_S, Refusal, compat, speak_two_chunks, speech_started
+
+from antiphon_compat.upstream import UPSTREAM_KEY
 
 ROUTE = "/v1/audio/speech/batch"
 AUDIO = b"\x01\x00" * 4 + b"\x02\x00" * 4
@@ -117,6 +121,22 @@ async def test_client_that_goes_away_cancels_what_runs():
             await peer.called.wait()
             answer.close()
             await peer.cancelled.wait()
+
+
+async def test_defect_of_ours_after_the_beginning_breaks_the_body_off_and_adds_nothing_to_it(caplog):
+    caplog.set_level(logging.INFO, logger="antiphon_compat")
+    async with compat() as (_, http):
+        await http.server.app[UPSTREAM_KEY].close()
+        body = json.dumps({"items": [{"input": "a"}]})
+        reader, writer = await asyncio.open_connection(http.host, http.port)
+        writer.write(f"POST {ROUTE} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        async with asyncio.timeout(LIMIT_S):
+            raw = await reader.read()
+        writer.close()
+    assert raw.count(b"HTTP/1.1") == 1
+    assert raw.endswith(b'"results": [\r\n')  # and no chunk of length 0, which would be a proper end
+    ended = [line for record in caplog.records if (line := json.loads(record.message))["event"] == "request"]
+    assert [(line["status"], line["failure"]) for line in ended] == [(200, "internal")]
 
 
 async def test_strict_models_refuse_an_alias_in_its_item():

@@ -13,9 +13,10 @@ from antiphon_compat.openai.models import require_exact_model
 from antiphon_compat.openai.speech_form import read_speech_form
 from antiphon_compat.openai.speech_reply import Event, SpeechReply
 from antiphon_compat.openai.speech_request import SpeechJob, parse_speech
-from antiphon_compat.openai.sse import EVENT_HEADERS, STREAM_HEADERS, cut_off, encode_event, send_failure, write_in_time
+from antiphon_compat.openai.sse import EVENT_HEADERS, send_event, send_failure
 from antiphon_compat.settings import CONFIG_KEY
-from antiphon_compat.upstream import FAILURE_KEY, UPSTREAM_KEY, call_metadata, events_of
+from antiphon_compat.streams import STREAM_HEADERS, cut_off, note_failure, write_in_time
+from antiphon_compat.upstream import UPSTREAM_KEY, call_metadata, events_of
 
 
 async def create_speech(request: web.Request) -> web.StreamResponse:
@@ -63,7 +64,7 @@ async def _send_audio(request: web.Request, reply: SpeechReply, events: AsyncIte
         await response.write_eof()
     except (ApiError, ConnectionError) as error:
         # A clean end would look like the whole speech; a broken connection cannot be mistaken for it.
-        _note_failure(request, error)
+        note_failure(request, error)
         cut_off(request)
     return response
 
@@ -74,20 +75,10 @@ async def _send_events(request: web.Request, reply: SpeechReply, events: AsyncIt
     await response.prepare(request)
     try:
         while piece:
-            encoded = base64.b64encode(piece).decode()
-            await write_in_time(response, encode_event({"type": "speech.audio.delta", "audio": encoded}))
+            await send_event(response, {"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()})
             piece = await reply.next_audio(events)
-        await write_in_time(response, encode_event({"type": "speech.audio.done", **reply.report()}))
+        await send_event(response, {"type": "speech.audio.done", **reply.report()})
         await response.write_eof()
-    except ApiError as error:
-        _note_failure(request, error)
-        with contextlib.suppress(ConnectionError):
-            await send_failure(request, response, "speech.audio.error", error)
-    except ConnectionError as error:
-        _note_failure(request, error)
-        cut_off(request)
+    except (ApiError, ConnectionError) as error:
+        await send_failure(request, response, "speech.audio.error", error)
     return response
-
-
-def _note_failure(request: web.Request, error: ApiError | ConnectionError) -> None:
-    request[FAILURE_KEY] = error.row.http_code if isinstance(error, ApiError) else "client_gone"

@@ -19,9 +19,9 @@ from antiphon_compat.openai.fields import Fields, kind_of
 from antiphon_compat.openai.models import require_exact_model
 from antiphon_compat.openai.speech_reply import SpeechReply
 from antiphon_compat.openai.speech_request import parse_speech
-from antiphon_compat.openai.sse import STREAM_HEADERS, cut_off, write_in_time
 from antiphon_compat.settings import CONFIG_KEY
-from antiphon_compat.upstream import FAILURE_KEY, REQUEST_ID_KEY, UPSTREAM_KEY, call_metadata, events_of
+from antiphon_compat.streams import STREAM_HEADERS, cut_off, note_failure, write_in_time
+from antiphon_compat.upstream import REQUEST_ID_KEY, UPSTREAM_KEY, call_metadata, events_of
 
 Result = dict[str, object]
 
@@ -42,8 +42,8 @@ async def create_speech_batch(request: web.Request) -> web.StreamResponse:
     try:
         async with contextlib.aclosing(_results(request, items)) as results:
             await _send(request, response, results)
-    except ConnectionError:
-        request[FAILURE_KEY] = "client_gone"
+    except ConnectionError as error:
+        note_failure(request, error)
         cut_off(request)
     return response
 

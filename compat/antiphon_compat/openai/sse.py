@@ -1,87 +1,39 @@
 """Server-sent events: one JSON object each, and an ending that cannot be mistaken for another."""
 
-import asyncio
+import contextlib
 import json
-import socket
-import struct
 
-from aiohttp import HttpVersion11, web
-from aiohttp.abc import AbstractStreamWriter
+from aiohttp import web
 
 from antiphon_compat.errors import ApiError, error_body
-
-STREAM_HEADERS = {
-    "X-Accel-Buffering": "no",  # a proxy that collects the body would undo the streaming
-    "Cache-Control": "no-cache",
-}
-"""Headers of every body that is sent while it is made."""
+from antiphon_compat.streams import STREAM_HEADERS, cut_off, note_failure, write_in_time
 
 EVENT_HEADERS = STREAM_HEADERS | {"Content-Type": "text/event-stream"}
 """Headers of a body of events."""
 
-STALL_LIMIT_S = 300.0
-"""How long a client may take nothing of what is sent to it; one that is only slow is waited for."""
 
-_FLUSH_S = 5.0
-_PIECE_BYTES = 64 * 1024
-_RESET = struct.pack("ii", 1, 0)  # linger for no time: what is left is dropped and the peer gets RST
-
-
-def encode_event(event: dict[str, object]) -> bytes:
-    """Write one event: a data line and an empty line."""
-    return f"data: {json.dumps(event)}\n\n".encode()
-
-
-async def write_in_time(response: web.StreamResponse, data: bytes) -> None:
-    """Write at the pace of the client.
+async def send_event(response: web.StreamResponse, event: dict[str, object]) -> None:
+    """Send one event: a data line and an empty line.
 
     Raises:
         ConnectionError: The client is gone, or takes nothing any more.
     """
-    try:
-        for at in range(0, len(data), _PIECE_BYTES):
-            async with asyncio.timeout(STALL_LIMIT_S):
-                await response.write(data[at : at + _PIECE_BYTES])
-                # aiohttp looks only every 64 KiB whether the client keeps up: that is eight seconds of mp3.
-                await _writer_of(response).drain()
-    except TimeoutError:
-        raise ConnectionResetError("the client takes nothing") from None
+    await write_in_time(response, f"data: {json.dumps(event)}\n\n".encode())
 
 
-def _writer_of(response: web.StreamResponse) -> AbstractStreamWriter:
-    writer = response._payload_writer  # noqa: SLF001  # aiohttp is pinned, and offers drain() only on requests
-    if writer is None:
-        raise RuntimeError("the response was not prepared")
-    return writer
-
-
-async def send_failure(request: web.Request, response: web.StreamResponse, kind: str, error: ApiError) -> None:
+async def send_failure(
+    request: web.Request, response: web.StreamResponse, kind: str, error: ApiError | ConnectionError
+) -> None:
     """Tell what failed, then break the body off; clients that do not know the event still see that it is not whole.
 
     Args:
         request: The request that is being answered.
         response: Its answer, under way.
         kind: Type of the event, e.g. ``speech.audio.error``.
-        error: What failed.
-
-    Raises:
-        ConnectionError: The client is gone.
+        error: What failed; of a connection that is lost nothing is told any more.
     """
-    await write_in_time(response, encode_event({"type": kind, "error": error_body(error)}))
+    note_failure(request, error)
+    if isinstance(error, ApiError):
+        with contextlib.suppress(ConnectionError):
+            await send_event(response, {"type": kind, "error": error_body(error)})
     cut_off(request)
-
-
-def cut_off(request: web.Request) -> None:
-    """Close the connection without ending the body; what was written is still sent, if the client reads it soon.
-
-    Where the body ends with the connection, as in HTTP/1.0, only a reset says that it is not whole.
-    """
-    transport = request.transport
-    if transport is None:
-        return
-    if request.version < HttpVersion11:
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        transport.abort()
-        return
-    transport.close()
-    asyncio.get_running_loop().call_later(_FLUSH_S, transport.abort)

@@ -9,7 +9,7 @@ from antiphon.speech.v1 import transcription_service_pb2
 from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.form_fields import FormFields
 from antiphon_compat.openai.models import require_exact_model
-from antiphon_compat.openai.sse import EVENT_HEADERS, cut_off, encode_event, send_failure
+from antiphon_compat.openai.sse import EVENT_HEADERS, send_event, send_failure
 from antiphon_compat.openai.transcript import TranscriptionReply
 from antiphon_compat.openai.transcript_events import transcript_events
 from antiphon_compat.openai.transcript_formats import render
@@ -17,7 +17,8 @@ from antiphon_compat.openai.transcription_fields import GRANULARITIES, INCLUDE
 from antiphon_compat.openai.transcription_request import TranscriptionJob, read_transcription, read_translation
 from antiphon_compat.openai.upload import UploadForm, open_form
 from antiphon_compat.settings import CONFIG_KEY, MIB
-from antiphon_compat.upstream import FAILURE_KEY, UPSTREAM_KEY, call_metadata, events_of
+from antiphon_compat.streams import write_in_time
+from antiphon_compat.upstream import UPSTREAM_KEY, call_metadata, events_of
 
 Request = transcription_service_pb2.TranscribeRequest
 Response = transcription_service_pb2.TranscribeResponse
@@ -90,15 +91,11 @@ async def _stream(
         response = web.StreamResponse(headers=reply.headers() | EVENT_HEADERS)
         await response.prepare(request)
         try:
-            await response.write(encode_event(message))
+            await send_event(response, message)
             async for message in messages:
-                await response.write(encode_event(message))
-            await response.write(_DONE)
+                await send_event(response, message)
+            await write_in_time(response, _DONE)
             await response.write_eof()
-        except ApiError as error:
-            request[FAILURE_KEY] = error.row.http_code
+        except (ApiError, ConnectionError) as error:
             await send_failure(request, response, _FAILED, error)
-        except ConnectionError:
-            request[FAILURE_KEY] = "client_gone"
-            cut_off(request)
     return response
