@@ -84,6 +84,16 @@ def test_tied_sounds_become_the_letters_the_model_learned():
     assert in_alphabet("(^e^n)t^ʃˈa^ɪn(^f^r) d^ʒ  o^ʊ- ɐ^ʊ") == "ʧˈIn ʤ O ɐʊ"
 
 
+def test_espeak_without_its_data_is_a_failure_and_no_end_of_the_process(tmp_path):
+    needs_espeak()
+    folder = added_espeak(ADDED_MODELS)
+    library = next(path for path in folder.iterdir() if path.suffix in (".so", ".dylib", ".dll"))
+    shutil.copy(library, tmp_path)
+    (tmp_path / "espeak-ng-data").mkdir()
+    with pytest.raises(EngineFailed, match="cannot read its data"):
+        Espeak(tmp_path)
+
+
 def test_espeak_keeps_marks_and_reads_numbers():
     needs_espeak()
     folder = added_espeak(ADDED_MODELS)
