@@ -129,11 +129,13 @@ def _one_core() -> Iterator[None]:
         yield
         return
     cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(cores)})
+    with contextlib.suppress(OSError):  # hardened services may not choose their cores: then there are more threads
+        os.sched_setaffinity(0, {min(cores)})
     try:
         yield
     finally:
-        os.sched_setaffinity(0, cores)
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, cores)
 
 
 def _bits_per_s(format: Format) -> int | None:  # noqa: A002

@@ -1,5 +1,6 @@
 """What a running compressor costs: no threads of its own, however many cores there are."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,12 @@ def test_compressors_start_no_threads(encoding):
 
 def num_threads() -> int:
     return len(list(Path("/proc/self/task").iterdir()))
+
+
+def test_compressors_work_where_nobody_may_choose_cores(monkeypatch):
+    def refuse(_pid, _cores):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "sched_setaffinity", refuse)
+    compressor = Compressor(Format(Encoding.OGG_OPUS, 24_000))
+    assert (compressor.encode(SECOND) + compressor.finish()).startswith(b"OggS")
