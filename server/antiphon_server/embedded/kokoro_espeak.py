@@ -17,6 +17,7 @@ VOICES = {"es": "es", "fr": "fr", "hi": "hi", "it": "it", "pt": "pt-br"}
 """ISO 639-1 to espeak's own names."""
 
 _SYNCHRONOUS = 2
+_DO_NOT_EXIT = 0x8000  # where its data cannot be read, it would end the whole process
 _UTF8 = 1
 _TIE = "^"
 _IPA_WITH_TIES = (ord(_TIE) << 8) | 0x80 | 0x02
@@ -55,7 +56,7 @@ class Espeak:
         self._library.espeak_Initialize.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_int]
         self._library.espeak_TextToPhonemes.argtypes = [ctypes.POINTER(ctypes.c_char_p), ctypes.c_int, ctypes.c_int]
         self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
-        if self._library.espeak_Initialize(_SYNCHRONOUS, 0, str(folder).encode(), 0) <= 0:
+        if self._library.espeak_Initialize(_SYNCHRONOUS, 0, str(folder).encode(), _DO_NOT_EXIT) <= 0:
             raise EngineFailed("espeak-ng cannot read its data")
 
     def phonemes(self, text: str, language: str) -> str:

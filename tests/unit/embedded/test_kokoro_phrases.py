@@ -1,5 +1,7 @@
 # ruff: noqa: RUF001 - letters of the phonetic alphabet
 
+import shutil
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,7 +19,7 @@ from antiphon_server.embedded.kokoro_phrases import (
     phrases,
     trimmed,
 )
-from antiphon_server.errors import ModelNotInstalled
+from antiphon_server.errors import EngineFailed, ModelNotInstalled
 from support.added import ADDED_MODELS, needs_espeak
 
 RATE_HZ = 24_000
