@@ -15,8 +15,12 @@ from antiphon_compat.errors import ApiError
 _CONTINUE = "100-continue"
 _CODINGS = ("identity", "gzip", "deflate")  # those that aiohttp decodes without more libraries
 _KEPT_BYTES = 256 * 1024  # a rest that is known to be this short is read, and the connection stays open
-_LEFT_BYTES = 1024 * 1024  # read of a longer rest while the caller hears that it should stop
-_LEFT_S = 2.0
+# Some libraries, asyncio's among them, look for an answer only after their last byte, and lose it where the connection
+# ends before. So a rest that is announced to be no longer than an upload may be anyway is read and thrown away.
+_ANNOUNCED_BYTES = 128 * 1024 * 1024
+_LEFT_BYTES = 1024 * 1024  # read of any other rest while the caller hears that it should stop
+_LEFT_S = 30.0
+_PAUSE_S = 2.0  # a caller that has stopped is not waited for
 _BROKEN = (web.RequestPayloadError, HttpProcessingError, ConnectionError, TimeoutError)
 
 _UNINVITED_KEY = web.RequestKey("uninvited", bool)
@@ -76,10 +80,11 @@ async def _answer_early(request: web.Request, response: web.StreamResponse) -> N
 
 
 async def _read_rest(request: web.Request) -> None:
-    left = _LEFT_BYTES
+    announced = request.content_length or 0
+    left = announced if 0 < announced <= _ANNOUNCED_BYTES else _LEFT_BYTES
     try:
         async with asyncio.timeout(_LEFT_S):
-            while left > 0 and (piece := await request.content.readany()):
+            while left > 0 and (piece := await asyncio.wait_for(request.content.readany(), _PAUSE_S)):
                 left -= len(piece)
     except _BROKEN:
         return

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from compat_peer import LIMIT_S, compat
+from openai import APIStatusError, AsyncOpenAI
 
 GIGABYTE = 1 << 30
 PIECE = b"x" * (1 << 16)
@@ -109,3 +110,12 @@ async def test_short_rest_is_read_and_the_connection_stays_open():
             status, headers, _ = await read_answer(reader)
             writer.write(body)
             assert (status, headers.get("connection")) == (415, None)
+
+
+async def test_sdk_that_looks_for_an_answer_after_its_last_byte_sees_the_413():
+    async with compat(max_upload_mb=1) as (peer, http):
+        async with AsyncOpenAI(base_url=str(http.make_url("/v1")), api_key="none", max_retries=0) as client:
+            with pytest.raises(APIStatusError) as caught:
+                await client.audio.transcriptions.create(model="whisper-1", file=("a.wav", bytes(12 << 20)))
+        assert (caught.value.status_code, caught.value.code) == (413, "body_too_large")
+        assert peer.num_calls == 0
