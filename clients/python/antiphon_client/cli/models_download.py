@@ -8,6 +8,7 @@ import asyncio
 import asyncio.subprocess
 import contextlib
 import importlib.metadata
+import os
 import re
 import shutil
 import sys
@@ -130,7 +131,11 @@ async def _run(command: Sequence[str], package: Wheel | Tarball, show: Show) -> 
     """
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=asyncio.subprocess.STDOUT
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=pipe,
+        stderr=asyncio.subprocess.STDOUT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("ANTIPHON_")},  # keys of ours
     )
     said: list[str] = []
     try:
