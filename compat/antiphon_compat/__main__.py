@@ -3,6 +3,9 @@
 import asyncio
 import logging
 import sys
+import warnings
+
+from aiohttp import BadContentDispositionHeader, BadContentDispositionParam
 
 from antiphon_compat.app import serve
 from antiphon_compat.config import ConfigError, Settings, load
@@ -30,6 +33,8 @@ def main() -> None:
 def _run(settings: Settings) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # it quotes what callers sent; our own line says the rest
+    for category in (BadContentDispositionHeader, BadContentDispositionParam):  # the same, and not as JSON either
+        warnings.simplefilter("ignore", category)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(serve(settings.config))
 
