@@ -218,6 +218,7 @@ BAD_CONTENT: list[Bad] = [
     Bad("transcription: no file", post_form(HEAR, part("model", "whisper-1")), 400, param="file"),
     Bad("transcription: nothing in it", post_form(HEAR), 400, param="file"),
     Bad("transcription: file as text", post_form(HEAR, part("file", "abc")), 400, param="file"),
+    Bad("transcription: file under another name", post_form(HEAR, part("audio", bytes(70_000), filename="a.wav")), 400, param="audio"),
     Bad("transcription: file empty", post_form(HEAR, part("file", b"", filename="a.wav")), 400, param="file", code="bad_audio"),
     Bad("transcription: file twice", post_form(HEAR, FILE, FILE), 400, param="file"),
     Bad("transcription: file is no audio", post_form(HEAR, part("file", b"#!/bin/sh\n" * 99, filename="a.wav")), 400, param="file", code="bad_audio"),

@@ -207,6 +207,8 @@ async def test_addresses_are_refused_by_name_and_never_fetched(address):
         ({"responseFormat": "wav"}, "responseFormat", "did you mean response_format?"),
         ({"max_tokens": 9}, "max_tokens", "did you mean max_new_tokens?"),
         ({"lang_code": "en"}, "lang_code", "of another server"),
+        ({"format": "wav"}, "format", "did you mean response_format?"),
+        ({"text": "b"}, "text", "did you mean input?"),
     ],
 )
 async def test_fields_without_effect_are_warnings(fields, param, said):
@@ -215,6 +217,16 @@ async def test_fields_without_effect_are_warnings(fields, param, said):
         warning = json.loads(answer.headers["X-Warnings"])[0]
         assert (warning["code"], warning["param"]) == ("field_ignored", param)
         assert said in warning["message"]
+
+
+@pytest.mark.parametrize("path", ["docs/audio/male-voice.wav", "/etc/passwd", r"C:\voices\adam.wav"])
+async def test_paths_are_refused_by_name_and_never_opened(path):
+    async with compat() as (peer, http):
+        answer = await http.post(ROUTE, json={"input": "a", "references": [{"audio_path": path, "text": "Hey."}]})
+        error = (await answer.json())["error"]
+        assert (answer.status, error["param"]) == (400, "references[0].audio_path")
+        assert "no path of this machine is opened" in error["message"]
+        assert peer.num_calls == 0
 
 
 @pytest.mark.parametrize(

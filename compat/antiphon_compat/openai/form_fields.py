@@ -17,6 +17,11 @@ class FormFields:
         """Keep the values by name, in the order they came."""
         self._values = values
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the fields that are given, in the order they came."""
+        return [name for name, values in self._values.items() if any(values)]
+
     def text(self, name: str, *, max_chars: int) -> str:
         """Read a string of at most ``max_chars`` characters; empty if it is not given.
 
@@ -60,9 +65,10 @@ class FormFields:
         return parsed_number(name, value, low, high) if value else None
 
     def several(self, name: str) -> list[str]:
-        """Read a list, written with or without brackets: ``name[]=a&name[]=b`` or ``name=a&name=b``."""
-        values = [*self._values.get(f"{name}[]", ()), *self._values.get(name, ())]
-        return [value for value in values if value.strip()]
+        """Read a list, written with brackets or without: ``name[]=a&name[]=b``, ``name[0]=a&name[1]=b``, ``name=a``."""
+        spelled = re.compile(rf"{re.escape(name)}(\[\d*\])?", re.ASCII)
+        found = [value for field, values in self._values.items() if spelled.fullmatch(field) for value in values]
+        return [value for value in found if value.strip()]
 
     def keyed(self, name: str) -> dict[str, str]:
         """Read an object that is written one key a field: ``name[key]=value``.

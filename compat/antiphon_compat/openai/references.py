@@ -91,8 +91,8 @@ def _decoded(name: str, clip: object) -> bytes:
     try:
         return base64.b64decode("".join(encoded.split()), validate=True)
     except (binascii.Error, ValueError):
-        # A path of this machine ends here too: it is not base64, or not audio.
-        raise ApiError.invalid(name, f"{name} must be a data URI or base64 audio.") from None
+        message = f"{name} must be the audio itself, as a data URI or base64: no path of this machine is opened."
+        raise ApiError.invalid(name, message) from None
 
 
 def _codes(rows: object) -> voice_pb2.ReferenceCodes:

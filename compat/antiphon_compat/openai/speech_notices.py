@@ -1,15 +1,11 @@
-"""Fields of a speech request that will not do what their sender expects: refused or reported, never just dropped.
+"""Fields of a speech request that will not do what their sender expects: refused or reported, never just dropped."""
 
-A field nobody here knows is ignored without a word, as OpenAI does. A field of another speech server, and a name that
-is almost one of ours, gets a warning.
-"""
-
-import difflib
 from collections.abc import Iterator
 
 from antiphon.speech.v1 import report_pb2
 from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.fields import Fields, kind_of
+from antiphon_compat.openai.unknown_fields import ignored, unknown_fields
 
 KNOWN_FIELDS = (
     "input",
@@ -41,7 +37,17 @@ KNOWN_FIELDS = (
 WORD_TIME_FIELDS = ("word_timestamps", "return_timestamps", "timestamp_granularities", "timestamps", "word_timing")
 """Names other servers have for times of words in speech."""
 
-_FOREIGN = {
+_MEANT = {
+    "text": "input",
+    "format": "response_format",
+    "audio_format": "response_format",
+    "output_format": "response_format",
+    "speaker": "voice",
+    "voice_id": "voice",
+    "voice_name": "voice",
+    "reference_audio": "ref_audio",
+}
+_FOREIGN = (
     "task_type",
     "x_vector_only_mode",
     "non_streaming_mode",
@@ -52,10 +58,14 @@ _FOREIGN = {
     "download_format",
     "repetition_penalty",
     "stream_audio",
-}
-_ENVELOPE = {"extra_body", "items", "type", "split_granularity"}
-_SIMILARITY = 0.8  # max_tokens is as near as that to max_new_tokens
-_MAX_NAME_CHARS = 40
+    "volume",
+    "pitch",
+    "emotion",
+    "style",
+    "exaggeration",
+    "cfg_weight",
+)
+_ENVELOPE = ("extra_body", "items", "type", "split_granularity")
 
 
 def refuse_word_times(fields: Fields) -> None:
@@ -82,11 +92,11 @@ def speech_notices(fields: Fields, *, is_voice_ignored: bool) -> tuple[report_pb
     """
     found = []
     if is_voice_ignored:
-        found.append(_ignored("voice", "voice has no effect beside references or reference_codes."))
+        found.append(ignored("voice", "voice has no effect beside references or reference_codes."))
     found += _normalization(fields)
     for name, owner in (("ref_text", "ref_audio"), ("reference_text", "reference_codes")):
         if fields.raw(name) is not None and fields.raw(owner) is None:
-            found.append(_ignored(name, f"{name} has no effect without {owner}."))
+            found.append(ignored(name, f"{name} has no effect without {owner}."))
     return (*found, *_unknown(fields))
 
 
@@ -97,23 +107,9 @@ def _normalization(fields: Fields) -> Iterator[report_pb2.CallWarning]:
     for name in ("tn", "tn_language"):
         if fields.raw(name) is not None:
             message = f"{name} has no effect: the model reads numbers and abbreviations in its own way."
-            yield _ignored(name, message)
+            yield ignored(name, message)
 
 
 def _unknown(fields: Fields) -> Iterator[report_pb2.CallWarning]:
-    for name in fields.names:
-        if name in KNOWN_FIELDS or name in _ENVELOPE or name in WORD_TIME_FIELDS:
-            continue
-        if name in _FOREIGN:
-            yield _ignored(name, f"{name} is a field of another server and has no effect here.")
-        elif len(name) <= _MAX_NAME_CHARS and (near := _near(name)):
-            yield _ignored(name, f"This field is not known; did you mean {near}?")
-
-
-def _near(name: str) -> str:
-    folded = name.lower().replace("-", "_")
-    return next(iter(difflib.get_close_matches(folded, KNOWN_FIELDS, n=1, cutoff=_SIMILARITY)), "")
-
-
-def _ignored(name: str, message: str) -> report_pb2.CallWarning:
-    return report_pb2.CallWarning(code=report_pb2.WARNING_CODE_FIELD_IGNORED, field=name, message=message)
+    read = (*KNOWN_FIELDS, *_ENVELOPE, *WORD_TIME_FIELDS)
+    return unknown_fields((name for name in fields.names if name not in read), KNOWN_FIELDS, _MEANT, _FOREIGN)

@@ -18,6 +18,7 @@ from antiphon_compat.openai.transcription_fields import (
     wants_stream,
     wants_words,
 )
+from antiphon_compat.openai.transcription_notices import transcription_notices
 
 _THINKING: dict[str, transcription_service_pb2.Thinking.ValueType] = {
     "on": transcription_service_pb2.THINKING_ON,
@@ -64,6 +65,7 @@ def read_transcription(fields: FormFields) -> TranscriptionJob:
     config.endpoint.CopyFrom(read_chunking(fields))
     if is_streamed:
         config.partial_interval_ms = _SETTLED_ONLY_MS
+    warnings += transcription_notices(fields.names)
     return TranscriptionJob(config, response_format, is_streamed, with_words, with_log_probs, warnings)
 
 
@@ -81,7 +83,7 @@ def read_translation(fields: FormFields) -> TranscriptionJob:
             raise ApiError("UNSUPPORTED_FEATURE", f"{name} is not offered for translations; leave it out.", param=name)
     language, warnings = read_language(fields)
     config = _config(fields, transcription_service_pb2.TRANSCRIPTION_TASK_TRANSLATE, language, response_format)
-    return TranscriptionJob(config, response_format, warnings=warnings)
+    return TranscriptionJob(config, response_format, warnings=warnings + transcription_notices(fields.names))
 
 
 def _config(

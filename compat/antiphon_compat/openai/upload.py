@@ -19,6 +19,7 @@ PIECE_BYTES = 64 * 1024
 
 _MAX_PARTS = 64
 _PLAIN = ("7bit", "8bit", "binary")
+_FILE_TYPES = ("audio/", "video/", "application/octet-stream")
 # What aiohttp's reader raises on a form that is cut, has no boundary or has broken headers.
 _MALFORMED = (ValueError, AssertionError, LookupError, RuntimeError, HttpProcessingError, web.RequestPayloadError)
 
@@ -108,7 +109,7 @@ async def _read_parts(request: web.Request, form: UploadForm) -> None:
 
 async def _read_part(request: web.Request, part: BodyPartReader, form: UploadForm) -> None:
     _require_plain(part)
-    if part.filename is not None and part.name == form.limits.file_name:
+    if part.name == form.limits.file_name and _is_file(part):
         await _spool(request, part, form)
         return
     value = await _text_of(request, part, form)
@@ -118,6 +119,12 @@ async def _read_part(request: web.Request, part: BodyPartReader, form: UploadFor
         raise ApiError.invalid(part.name, "A form field is not UTF-8.") from None
     refuse_nul(part.name, text)
     form.fields.setdefault(part.name or "", []).append(text)
+
+
+def _is_file(part: BodyPartReader) -> bool:
+    """Whether a part has a file's name or, from clients that give none, a file's type."""
+    kind = part.headers.get("Content-Type", "text/plain").lower()
+    return part.filename is not None or kind.startswith(_FILE_TYPES)
 
 
 def _require_plain(part: BodyPartReader) -> None:
@@ -139,12 +146,16 @@ async def _text_of(request: web.Request, part: BodyPartReader, form: UploadForm)
         value += piece
         form.num_text_bytes += len(piece)
         if len(value) > limits.max_field_bytes:
-            raise ApiError.invalid(
-                part.name, f"A form field is over the limit of {limits.max_field_bytes // 1024} KiB."
-            )
+            raise ApiError.invalid(part.name, _too_long(part, limits))
         if form.num_text_bytes > limits.max_text_bytes:
             raise too_large(limits.max_text_bytes)
     return value
+
+
+def _too_long(part: BodyPartReader, limits: FormLimits) -> str:
+    if _is_file(part):
+        return f"The file must be uploaded under the name {limits.file_name}; another name was given."
+    return f"A form field is over the limit of {limits.max_field_bytes // 1024} KiB."
 
 
 async def _spool(request: web.Request, part: BodyPartReader, form: UploadForm) -> None:
