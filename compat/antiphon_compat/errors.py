@@ -40,6 +40,7 @@ _PARAMS = {
     "word_times": "timestamp_granularities[]",
     "key_words": "keywords[]",
     "task": "model",
+    "cancel.utterance_id": "id",
 }
 _PREFIXES = ("config.", "sampling.")
 
@@ -82,10 +83,16 @@ def from_client_error(error: AntiphonError) -> ApiError:
         message = _UNREACHABLE
     elif error.reason == "INTERNAL":
         message = _INTERNAL
-    param = param_of(error.field)
-    if error.field and param and message.startswith(error.field):
-        message = param + message.removeprefix(error.field)  # callers here do not know the contract's paths
+    param, message = in_callers_words(error.field, message)
     return ApiError(error.reason, message, param=param, retry_after_s=error.retry_after_s)
+
+
+def in_callers_words(field: str, message: str) -> tuple[str | None, str]:
+    """Name the request parameter behind a field path, also where a message begins with the path."""
+    param = param_of(field)
+    if field and param and message.startswith(field):
+        message = param + message.removeprefix(field)
+    return param, message
 
 
 def param_of(field: str) -> str | None:
@@ -112,7 +119,9 @@ def from_http_exception(error: web.HTTPException) -> web.Response:
         response.headers["Allow"] = allowed
         return response
     if error.status == 404:
-        return to_response(ApiError("NO_ROUTE", "There is no such route."))
+        return to_response(
+            ApiError("NO_ROUTE", "There is no such route: /docs lists all. The base URL of OpenAI clients ends in /v1.")
+        )
     if error.status == 413:
         return to_response(ApiError("BODY_TOO_LARGE", "The body is over its limit."))
     if error.status == 417:

@@ -221,6 +221,19 @@ async def test_warnings_reach_the_caller_in_one_ascii_header():
         assert "X" not in answer.headers
 
 
+async def test_warnings_say_the_names_of_the_request():
+    message = "config.model: hibari answers in place of 'tts-1'"
+
+    async def speak(request):
+        yield speech_started(warnings=[report_pb2.CallWarning(field="config.model", message=message)])
+        yield speech_done()
+
+    async with compat() as (peer, http):
+        peer.speak = speak
+        (shown,) = json.loads((await http.post(ROUTE, json={"input": "a"})).headers["X-Warnings"])
+        assert (shown["param"], shown["message"]) == ("model", "model: hibari answers in place of 'tts-1'")
+
+
 async def test_request_id_and_trace_go_through_and_a_bad_id_is_replaced():
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     sent = [("x-request-id", "abc-1"), ("traceparent", trace), ("tracestate", "a=1"), ("tracestate", "b=2")]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 
 from antiphon.speech.v1 import report_pb2
-from antiphon_compat.errors import param_of
+from antiphon_compat.errors import in_callers_words
 
 _MAX_HEADER_BYTES = 4000  # common proxies refuse headers from 4 to 8 KiB on
 
@@ -23,11 +23,20 @@ def warnings_header(warnings: Iterable[report_pb2.CallWarning]) -> str:
 
 
 def warning_rows(warnings: Iterable[report_pb2.CallWarning]) -> list[dict[str, object]]:
-    """Render warnings for a JSON body or event."""
+    """Render warnings for a JSON body or event; their fields are those of the request."""
     return [
-        {"code": warning_code(warning), "param": param_of(warning.field), "message": warning.message}
+        {"code": warning_code(warning), "param": warning.field or None, "message": warning.message}
         for warning in warnings
     ]
+
+
+def from_server(warnings: Iterable[report_pb2.CallWarning]) -> list[report_pb2.CallWarning]:
+    """Say the server's warnings with the names of the request's fields."""
+    found = []
+    for warning in warnings:
+        param, message = in_callers_words(warning.field, warning.message)
+        found.append(report_pb2.CallWarning(code=warning.code, field=param or "", message=message))
+    return found
 
 
 def speech_usage(usage: report_pb2.Usage) -> dict[str, int]:

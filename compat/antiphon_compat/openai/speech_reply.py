@@ -4,7 +4,14 @@ from collections.abc import AsyncIterator
 
 from antiphon.speech.v1 import synthesis_service_pb2
 from antiphon_compat.errors import ApiError
-from antiphon_compat.openai.reports import finish_reason, header_text, speech_usage, warning_rows, warnings_header
+from antiphon_compat.openai.reports import (
+    finish_reason,
+    from_server,
+    header_text,
+    speech_usage,
+    warning_rows,
+    warnings_header,
+)
 from antiphon_compat.openai.speech_request import SpeechPlan
 from antiphon_compat.openai.true_length import set_flac_length, set_mp3_length, set_wav_length
 
@@ -36,9 +43,9 @@ class SpeechReply:
         kind = event.WhichOneof("response")
         if kind == "started":
             self._started = event.started
-            self._warnings += event.started.warnings
+            self._warnings += from_server(event.started.warnings)
         elif kind == "warning":
-            self._warnings.append(event.warning)
+            self._warnings += from_server([event.warning])
         elif kind == "utterance_done":
             self._done = event.utterance_done
 

@@ -4,7 +4,7 @@ import dataclasses
 
 from antiphon.speech.v1 import report_pb2, transcript_pb2, transcription_service_pb2
 from antiphon_compat.errors import ApiError
-from antiphon_compat.openai.reports import header_text, warnings_header
+from antiphon_compat.openai.reports import from_server, header_text, warnings_header
 from antiphon_compat.openai.transcription_request import TranscriptionJob
 
 
@@ -56,13 +56,13 @@ class TranscriptionReply:
         kind = event.WhichOneof("response")
         if kind == "started":
             self.model = header_text(event.started.model)
-            self.warnings += event.started.warnings
+            self.warnings += from_server(event.started.warnings)
         elif kind == "partial":
             self.transcript.settle(event.partial)
         elif kind == "final":
             self.transcript.add(event.final)
         elif kind == "warning":
-            self.warnings.append(event.warning)
+            self.warnings += from_server([event.warning])
         elif kind == "done":
             self.transcript.audio_ms = event.done.audio_ms
             self._is_done = True

@@ -103,10 +103,11 @@ class Roster:
         info = self.info(role)
         if not name or target == info.model or (name != target and ROLE_NAMES.get(target) == role):
             return info
-        known = [*(each.info.model for each in self.standings(role) if each.info), *self.model_names(role)]
-        close = difflib.get_close_matches(name, known, n=3) or known[:1]
+        installed = [each.info.model for each in self.standings(role) if each.info]
+        close = difflib.get_close_matches(name, [*installed, *self.model_names(role)], n=3)
+        offered = ", ".join(dict.fromkeys([*close, *installed]))
         raise UnknownModel(
-            f"{field} is no model here that can do this: {_shown(name)}; there is {', '.join(close)}", field=field
+            f"{field}: no model that can do this is named {_shown(name)}; there is {offered}", field=field
         )
 
     def resolve_speech(self, model: str, voice: str, *, field: str = "config.model") -> EngineInfo:
