@@ -19,6 +19,7 @@ from antiphon_compat.settings import CONFIG_KEY
 from antiphon_compat.upstream import UPSTREAM_KEY, Upstream
 from antiphon_compat.ws import speech as speech_ws
 from antiphon_compat.ws import voice
+from antiphon_compat.ws.sockets import Session, close_all
 
 _READY_POLL_S = 0.1
 
@@ -113,7 +114,8 @@ def _announce(runner: web.AppRunner) -> None:
 
 
 async def _close_sockets(app: web.Application) -> None:
-    await asyncio.gather(voice.close_sockets(app), speech_ws.close_speech_sockets(app))
+    sockets: list[Session] = [*app[voice.SOCKETS_KEY], *app[speech_ws.SPEECH_SOCKETS_KEY]]
+    await close_all(sockets, grace_s=app[CONFIG_KEY].grace_s)
 
 
 async def _close_upstream(app: web.Application) -> None:

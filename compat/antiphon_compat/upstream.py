@@ -24,6 +24,7 @@ from antiphon_client.errors import from_rpc_error
 from antiphon_compat.errors import from_client_error
 
 Metadata = tuple[tuple[str, str], ...]
+RequestT = TypeVar("RequestT")
 EventT = TypeVar("EventT")
 StreamedCall = grpc.aio.StreamStreamCall[Any, EventT] | grpc.aio.UnaryStreamCall[Any, EventT]
 """A running call of a generated asyncio stub that answers with a stream."""
@@ -135,3 +136,27 @@ async def events_of(call: StreamedCall[EventT]) -> AsyncGenerator[EventT, None]:
             raise from_client_error(from_rpc_error(ending.error or error)) from error
     finally:
         call.cancel()
+
+
+async def write_all(
+    call: "grpc.aio.StreamStreamCall[RequestT, Any]", *requests: RequestT, is_last: bool = False
+) -> None:
+    """Write to a call, at the pace the server takes it; of one that has ended, the reading side says why.
+
+    Args:
+        call: A running call, which is read elsewhere.
+        requests: What to write, in order.
+        is_last: Nothing will follow.
+    """
+    task = asyncio.current_task()
+    try:
+        for request in requests:
+            await call.write(request)
+        if is_last:
+            await call.done_writing()
+    except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        return
+    except asyncio.CancelledError:
+        if task is not None and task.cancelling():
+            raise
+        # grpc raises this too when the call was cancelled under a waiting write.

@@ -83,7 +83,7 @@ async def test_process_that_stops_lets_a_finishing_session_end():
         await receive(ws)
         while not any(request.HasField("finish") for request in peer.requests):
             await asyncio.sleep(0.01)
-        stopping = asyncio.create_task(speech_ws.close_speech_sockets(http.app))
+        stopping = asyncio.ensure_future(http.server.app.shutdown())
         await asyncio.sleep(0.01)
         gate.set()
         assert (await receive_until(ws, "session.done"))[-1]["total_sentences"] == 1

@@ -7,12 +7,15 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
+from antiphon_compat.errors import ApiError
+
 MAX_MESSAGE_BYTES = 1024 * 1024
 """Largest message a client may send, all its fragments together."""
 
 _CLOSE_TIMEOUT_S = 2.0
 _WRITER_LIMIT_BYTES = 64 * 1024  # 1.4 s of audio; a slow reader makes generation wait
 _PINGS_UNTIL_GONE = 3
+_MAX_REFUSED_IN_A_ROW = 100
 _MAX_REASON_BYTES = 123  # what a close frame has room for
 
 
@@ -39,6 +42,7 @@ class Connection:
         self._ping_s, self._idle_s, self._is_busy = ping_s, idle_s, is_busy
         self._seen_at = self._active_at = asyncio.get_running_loop().time()
         self._is_idle = self._is_handling = False
+        self._num_refused = 0
 
     async def open(self, limits: dict[str, str]) -> web.WebSocketResponse:
         """Answer the handshake, with the limits as headers.
@@ -93,6 +97,26 @@ class Connection:
         """
         await self._write(self._ws.send_bytes(audio))
         self._active_at = asyncio.get_running_loop().time()
+
+    async def refusing(self, handling: Awaitable[None], tell: Callable[[ApiError], Awaitable[None]]) -> None:
+        """Handle a message. A refusal is told and the socket stays open, unless nothing but refusals comes of it.
+
+        Args:
+            handling: Handles the message.
+            tell: Tells the client what was wrong, in the words of its dialect.
+
+        Raises:
+            ConnectionError: The client is gone.
+        """
+        try:
+            await handling
+            self._num_refused = 0
+        except ApiError as error:
+            self._num_refused += 1
+            await tell(error)
+        if self._num_refused >= _MAX_REFUSED_IN_A_ROW:
+            reason = f"{_MAX_REFUSED_IN_A_ROW} messages in a row were refused"
+            await self.close(WSCloseCode.POLICY_VIOLATION, reason)
 
     async def close(self, code: WSCloseCode, reason: str) -> None:
         """Say farewell; waits a little for the client's answer."""

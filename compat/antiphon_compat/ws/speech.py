@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -12,6 +11,7 @@ from antiphon_compat.openai.speech_request import SpeechPlan
 from antiphon_compat.settings import CONFIG_KEY
 from antiphon_compat.upstream import REQUEST_ID_KEY, UPSTREAM_KEY, call_metadata
 from antiphon_compat.ws.connection import Connection
+from antiphon_compat.ws.sockets import hold
 from antiphon_compat.ws.speech_call import SpeechCall
 from antiphon_compat.ws.speech_messages import (
     MAX_TEXT_BYTES,
@@ -30,24 +30,13 @@ CONFIG_TIMEOUT_S = 10.0
 """Time a client has to send a usable ``session.config``."""
 
 _MAX_ID_STEM_CHARS = 112
-_MAX_REFUSED_IN_A_ROW = 100
 _LARGE_CHARS = 64 * 1024  # parsing more than this would hold up everyone else's audio
 
 
 async def speech_socket(request: web.Request) -> web.WebSocketResponse:
     """Speak until the client leaves, stays idle too long, or the process stops."""
-    config, sockets = request.app[CONFIG_KEY], request.app[SPEECH_SOCKETS_KEY]
-    socket = SpeechSocket(request)
-    ws = await socket.connection.open({"X-Max-Text-Bytes": str(MAX_TEXT_BYTES)})
-    if len(sockets) >= config.max_sockets:
-        await socket.connection.close(WSCloseCode.TRY_AGAIN_LATER, f"all {config.max_sockets} sockets are taken")
-        return ws
-    sockets.add(socket)
-    try:
-        await socket.run()
-    finally:
-        sockets.discard(socket)
-    return ws
+    limits = {"X-Max-Text-Bytes": str(MAX_TEXT_BYTES)}
+    return await hold(request, SpeechSocket(request), request.app[SPEECH_SOCKETS_KEY], limits)
 
 
 class SpeechSocket:
@@ -58,7 +47,7 @@ class SpeechSocket:
         self._request, self._config = request, request.app[CONFIG_KEY]
         self._plan: SpeechPlan | None = None
         self._call: SpeechCall | None = None
-        self._num_calls = self._num_refused = 0
+        self._num_calls = 0
         self._configured = asyncio.Event()
         self.connection = Connection(
             request,
@@ -74,7 +63,8 @@ class SpeechSocket:
             async with contextlib.aclosing(self.connection.messages()) as messages:
                 async for message in messages:
                     is_text = message.type is WSMsgType.TEXT
-                    await self._answer_errors(self._on_message(message.data) if is_text else self._on_binary())
+                    handling = self._on_message(message.data) if is_text else self._on_binary()
+                    await self.connection.refusing(handling, self._tell)
         except ConnectionError:
             return  # gone while it was being told something
         except Exception:
@@ -101,16 +91,8 @@ class SpeechSocket:
                 await send_error(self.connection, ApiError("CONFIG_FIRST", message))
             await self.connection.close(WSCloseCode.POLICY_VIOLATION, message)
 
-    async def _answer_errors(self, handling: Coroutine[None, None, None]) -> None:
-        try:
-            await handling
-            self._num_refused = 0
-        except ApiError as error:
-            self._num_refused += 1
-            await send_error(self.connection, error)
-        if self._num_refused >= _MAX_REFUSED_IN_A_ROW:
-            reason = f"{_MAX_REFUSED_IN_A_ROW} messages in a row were refused"
-            await self.connection.close(WSCloseCode.POLICY_VIOLATION, reason)
+    async def _tell(self, error: ApiError) -> None:
+        await send_error(self.connection, error)
 
     async def _on_binary(self) -> None:
         raise ApiError.invalid(None, "Binary frames have no meaning here; text goes into input.text.")
@@ -179,11 +161,3 @@ class SpeechSocket:
 
 
 SPEECH_SOCKETS_KEY: web.AppKey[set[SpeechSocket]] = web.AppKey("speech_sockets", set)
-
-
-async def close_speech_sockets(app: web.Application) -> None:
-    """Close every socket within the grace."""
-    sockets = app[SPEECH_SOCKETS_KEY].copy()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(app[CONFIG_KEY].grace_s):
-            await asyncio.gather(*(socket.drain() for socket in sockets))

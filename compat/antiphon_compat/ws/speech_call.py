@@ -3,11 +3,9 @@
 import asyncio
 import contextlib
 
-import grpc
-
 from antiphon.speech.v1 import synthesis_service_pb2
 from antiphon_compat.errors import ApiError
-from antiphon_compat.upstream import Metadata, Upstream, events_of
+from antiphon_compat.upstream import Metadata, Upstream, events_of, write_all
 from antiphon_compat.ws.speech_relay import SpeechRelay
 
 Request = synthesis_service_pb2.SynthesizeRequest
@@ -36,25 +34,25 @@ class SpeechCall:
 
     async def configure(self, config: synthesis_service_pb2.SynthesisConfig) -> None:
         """Say how to speak."""
-        await self._send(Request(config=config))
+        await write_all(self._call, Request(config=config))
 
     async def say(self, text: str) -> None:
         """Pass text on, at the pace the server takes it."""
-        await self._send(Request(text=synthesis_service_pb2.TextInput(text=text)))
+        await write_all(self._call, Request(text=synthesis_service_pb2.TextInput(text=text)))
 
     async def flush(self) -> None:
         """End the utterance here."""
-        await self._send(Request(flush=synthesis_service_pb2.FlushText()))
+        await write_all(self._call, Request(flush=synthesis_service_pb2.FlushText()))
 
     async def cancel_audio(self, audio_id: str) -> None:
         """Drop an utterance; without an id all of them."""
         utterance_id = self._relay.utterance_id(audio_id) if audio_id else ""
-        await self._send(Request(cancel=synthesis_service_pb2.CancelUtterance(utterance_id=utterance_id)))
+        await write_all(self._call, Request(cancel=synthesis_service_pb2.CancelUtterance(utterance_id=utterance_id)))
 
     async def finish(self) -> None:
         """No more text comes."""
         self.is_finishing = True
-        await self._send(Request(finish=synthesis_service_pb2.FinishText()))
+        await write_all(self._call, Request(finish=synthesis_service_pb2.FinishText()))
 
     async def stop(self) -> None:
         """End the RPC at once; when this returns, nothing more of it is sent."""
@@ -65,17 +63,6 @@ class SpeechCall:
     async def wait(self) -> None:
         """Wait until it is over, however it ends."""
         await asyncio.wait([self._task])
-
-    async def _send(self, request: Request) -> None:
-        task = asyncio.current_task()
-        try:
-            await self._call.write(request)
-        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            return  # the call has ended; the reading side says why
-        except asyncio.CancelledError:
-            if task is not None and task.cancelling():
-                raise
-            # grpc raises this too when the call was cancelled under a waiting write.
 
     async def _run(self) -> None:
         with contextlib.suppress(ConnectionError):  # the client is gone; the RPC ends with it

@@ -3,11 +3,9 @@
 import asyncio
 import contextlib
 
-import grpc
-
 from antiphon.speech.v1 import conversation_service_pb2
 from antiphon_compat.errors import ApiError
-from antiphon_compat.upstream import Metadata, Upstream, events_of
+from antiphon_compat.upstream import Metadata, Upstream, events_of, write_all
 from antiphon_compat.ws.relay import Listener, Relay
 
 Request = conversation_service_pb2.ConverseRequest
@@ -39,23 +37,23 @@ class Turn:
     async def listen(self, config: conversation_service_pb2.ConversationConfig) -> None:
         """Begin a spoken turn."""
         self.is_recording = True
-        await self._send(Request(config=config))
+        await write_all(self._call, Request(config=config))
 
     async def take_text(self, config: conversation_service_pb2.ConversationConfig, text: str) -> None:
         """Take a typed turn; the reply follows."""
         typed = conversation_service_pb2.TextTurn(text=text)
-        await self._send(Request(config=config), Request(text_turn=typed), is_last=True)
+        await write_all(self._call, Request(config=config), Request(text_turn=typed), is_last=True)
 
     async def hear(self, audio: bytes) -> None:
         """Pass on what the microphone heard, in order, at the pace the server takes it."""
         self.num_heard_bytes += len(audio)
         for at in range(0, len(audio), _MAX_AUDIO_BYTES):
-            await self._send(Request(audio=audio[at : at + _MAX_AUDIO_BYTES]))
+            await write_all(self._call, Request(audio=audio[at : at + _MAX_AUDIO_BYTES]))
 
     async def stop_listening(self) -> None:
         """End the spoken turn; its transcript and the reply follow."""
         self.is_recording = False
-        await self._send(Request(end_turn=conversation_service_pb2.EndTurn()), is_last=True)
+        await write_all(self._call, Request(end_turn=conversation_service_pb2.EndTurn()), is_last=True)
 
     async def cancel(self) -> None:
         """End the RPC at once; when this returns, nothing more of the turn is sent."""
@@ -67,20 +65,6 @@ class Turn:
     async def wait(self) -> None:
         """Wait until the turn is over, however it ends."""
         await asyncio.wait([self._task])
-
-    async def _send(self, *requests: Request, is_last: bool = False) -> None:
-        task = asyncio.current_task()
-        try:
-            for request in requests:
-                await self._call.write(request)
-            if is_last:
-                await self._call.done_writing()
-        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            return  # the call has ended; the reading side says why
-        except asyncio.CancelledError:
-            if task is not None and task.cancelling():
-                raise
-            # grpc raises this too when the call was cancelled under a waiting write.
 
     async def _run(self) -> None:
         with contextlib.suppress(ConnectionError):  # the client is gone; the RPC ends with it

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -13,28 +12,19 @@ from antiphon_compat.upstream import REQUEST_ID_KEY, UPSTREAM_KEY, call_metadata
 from antiphon_compat.ws.connection import Connection
 from antiphon_compat.ws.messages import SAMPLE_RATE_HZ, Start, Stop, read_message
 from antiphon_compat.ws.relay import error_event
+from antiphon_compat.ws.sockets import hold
 from antiphon_compat.ws.turn import Turn
 
 _SAMPLE_BYTES = 2
 _MAX_ID_STEM_CHARS = 112
-_MAX_REFUSED_IN_A_ROW = 100
 _LARGE_CHARS = 64 * 1024  # parsing more than this would hold up everyone else's audio
 
 
 async def voice_socket(request: web.Request) -> web.WebSocketResponse:
     """Hold the conversation until the client leaves, stays idle too long, or the process stops."""
-    config, sockets = request.app[CONFIG_KEY], request.app[SOCKETS_KEY]
-    socket = VoiceSocket(request, config)
-    ws = await socket.connection.open({"X-Max-Recording-S": str(config.max_recording_s)})
-    if len(sockets) >= config.max_sockets:
-        await socket.connection.close(WSCloseCode.TRY_AGAIN_LATER, f"all {config.max_sockets} sockets are taken")
-        return ws
-    sockets.add(socket)
-    try:
-        await socket.run()
-    finally:
-        sockets.discard(socket)
-    return ws
+    config = request.app[CONFIG_KEY]
+    limits = {"X-Max-Recording-S": str(config.max_recording_s)}
+    return await hold(request, VoiceSocket(request, config), request.app[SOCKETS_KEY], limits)
 
 
 class VoiceSocket:
@@ -45,7 +35,6 @@ class VoiceSocket:
         self._request, self._config = request, config
         self._turn: Turn | None = None
         self._num_turns = 0
-        self._num_refused = 0
         self.connection = Connection(
             request, ping_s=config.socket_ping_s, idle_s=config.socket_idle_timeout_s, is_busy=self._is_answering
         )
@@ -56,9 +45,8 @@ class VoiceSocket:
             async with contextlib.aclosing(self.connection.messages()) as messages:
                 async for message in messages:
                     is_text = message.type is WSMsgType.TEXT
-                    await self._answer_errors(
-                        self._on_message(message.data) if is_text else self._on_audio(message.data)
-                    )
+                    handling = self._on_message(message.data) if is_text else self._on_audio(message.data)
+                    await self.connection.refusing(handling, self._tell)
         except ConnectionError:
             return  # gone while it was being told something
         except Exception:
@@ -74,17 +62,8 @@ class VoiceSocket:
             await self._turn.wait()
         await self.connection.close(WSCloseCode.GOING_AWAY, "the server is stopping")
 
-    async def _answer_errors(self, handling: Coroutine[None, None, None]) -> None:
-        try:
-            await handling
-            self._num_refused = 0
-        except ApiError as error:
-            self._num_refused += 1
-            await self.connection.send_event(error_event(error))
-        if self._num_refused >= _MAX_REFUSED_IN_A_ROW:
-            await self.connection.close(
-                WSCloseCode.POLICY_VIOLATION, f"{_MAX_REFUSED_IN_A_ROW} messages in a row were refused"
-            )
+    async def _tell(self, error: ApiError) -> None:
+        await self.connection.send_event(error_event(error))
 
     async def _on_message(self, raw: str) -> None:
         message = await asyncio.to_thread(read_message, raw) if len(raw) > _LARGE_CHARS else read_message(raw)
@@ -133,11 +112,3 @@ class VoiceSocket:
 
 
 SOCKETS_KEY: web.AppKey[set[VoiceSocket]] = web.AppKey("sockets", set)
-
-
-async def close_sockets(app: web.Application) -> None:
-    """Close every socket within the grace; a client would otherwise hold the process up for ever."""
-    sockets = app[SOCKETS_KEY].copy()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(app[CONFIG_KEY].grace_s):
-            await asyncio.gather(*(socket.drain() for socket in sockets))
