@@ -162,6 +162,10 @@ def test_what_can_be_added_is_listed_with_its_licence(tmp_path):
     assert "kokoro is not in" in done.stderr
 
 
+def take_interruptions() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which whoever runs tests in the background ignores
+
+
 async def test_an_interruption_ends_pip_and_leaves_nothing_half(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:  # it connects, and is never answered
         port = silent.getsockname()[1]
@@ -169,6 +173,7 @@ async def test_an_interruption_ends_pip_and_leaves_nothing_half(tmp_path):
             *(sys.executable, "-m", "antiphon_client", "models", "add", "espeak", "--cache-dir", str(tmp_path)),
             env={**os.environ, "PIP_INDEX_URL": f"http://127.0.0.1:{port}/", "PIP_CONFIG_FILE": os.devnull},
             stderr=subprocess.PIPE,
+            preexec_fn=take_interruptions,
         )
         assert process.stderr is not None
         assert b"download 1 of 1" in await process.stderr.readline()
