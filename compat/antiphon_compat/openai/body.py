@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable
+from functools import partial
 from typing import TypeVar
 
 from aiohttp import web
 
-from antiphon_compat import strict_json
 from antiphon_compat.bodies import invite
 from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.fields import Fields, kind_of
@@ -25,13 +25,9 @@ async def read_json(request: web.Request) -> Fields:
     """
     _require_json(request)
     raw = await _read(request, request.app[CONFIG_KEY].max_json_mb * MIB)
-    try:
-        parsed = await asyncio.to_thread(strict_json.loads, raw) if len(raw) > _LARGE_BYTES else strict_json.loads(raw)
-    except ValueError as error:
-        raise ApiError.invalid(None, f"The body is not valid JSON: {error}.") from error
-    if not isinstance(parsed, dict):
-        raise ApiError.invalid(None, f"The body must be a JSON object, not {kind_of(parsed)}.")
-    return Fields(with_extra_body(parsed))
+    parse = partial(Fields.parse, raw, whole="body")
+    fields = await asyncio.to_thread(parse) if len(raw) > _LARGE_BYTES else parse()
+    return Fields(with_extra_body(fields.values()))
 
 
 async def in_time(request: web.Request, reading: Awaitable[ResultT]) -> ResultT:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from antiphon_compat import strict_json
 from antiphon_compat.errors import ApiError
 from antiphon_compat.strict_json import is_encodable
 
@@ -20,6 +21,25 @@ class Fields:
     def __init__(self, values: dict[str, object]) -> None:
         """Keep the parsed object."""
         self._values = values
+
+    @classmethod
+    def parse(cls, raw: str | bytes, *, whole: str) -> "Fields":
+        """Parse a JSON object.
+
+        Args:
+            raw: The document.
+            whole: What it is called in messages, e.g. "body".
+
+        Raises:
+            ApiError: It is no JSON, or no object.
+        """
+        try:
+            parsed = strict_json.loads(raw)
+        except ValueError as error:
+            raise ApiError.invalid(None, f"The {whole} is not valid JSON: {error}.") from error
+        if not isinstance(parsed, dict):
+            raise ApiError.invalid(None, f"The {whole} must be a JSON object, not {kind_of(parsed)}.")
+        return cls(parsed)
 
     @property
     def names(self) -> list[str]:

@@ -3,7 +3,6 @@
 import dataclasses
 
 from antiphon.speech.v1 import audio_pb2, conversation_service_pb2, synthesis_service_pb2, transcription_service_pb2
-from antiphon_compat import strict_json
 from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.fields import Fields, checked_text, kind_of
 
@@ -56,13 +55,7 @@ def read_message(raw: str) -> ClientMessage:
     Raises:
         ApiError: It is not JSON, of an unknown type, or a field is wrong.
     """
-    try:
-        parsed = strict_json.loads(raw)
-    except ValueError as error:
-        raise ApiError.invalid(None, f"The message is not valid JSON: {error}.") from error
-    if not isinstance(parsed, dict):
-        raise ApiError.invalid(None, f"The message must be a JSON object, not {kind_of(parsed)}.")
-    fields = Fields(parsed)
+    fields = Fields.parse(raw, whole="message")
     kind = fields.choice("type", ("start", "stop", "text"))
     if kind is None:
         raise ApiError.invalid("type", "type is required: start, stop or text.")

@@ -3,10 +3,9 @@
 import dataclasses
 
 from antiphon.speech.v1 import synthesis_service_pb2
-from antiphon_compat import strict_json
 from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.body import with_extra_body
-from antiphon_compat.openai.fields import Fields, checked_text, kind_of
+from antiphon_compat.openai.fields import Fields, checked_text
 from antiphon_compat.openai.speech_request import SpeechPlan, read_plan
 
 MAX_TEXT_BYTES = 128 * 1024
@@ -71,7 +70,7 @@ def read_message(raw: str) -> ClientMessage:
     Raises:
         ApiError: It is not JSON, of an unknown type, or a field is wrong.
     """
-    fields = _fields(raw)
+    fields = Fields.parse(raw, whole="message")
     kind = fields.choice("type", _KINDS)
     if kind is None:
         raise ApiError.invalid("type", f"type is required: {', '.join(_KINDS)}.")
@@ -88,16 +87,6 @@ def read_message(raw: str) -> ClientMessage:
             return Done()
         case _:
             return Close()
-
-
-def _fields(raw: str) -> Fields:
-    try:
-        parsed = strict_json.loads(raw)
-    except ValueError as error:
-        raise ApiError.invalid(None, f"The message is not valid JSON: {error}.") from error
-    if not isinstance(parsed, dict):
-        raise ApiError.invalid(None, f"The message must be a JSON object, not {kind_of(parsed)}.")
-    return Fields(parsed)
 
 
 def _text(fields: Fields) -> str:
