@@ -165,3 +165,12 @@ def ending_of(server, request_id: str) -> dict[str, object]:
                 return json.loads(line)
         time.sleep(0.02)
     raise AssertionError("the call did not end")
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+@pytest.mark.parametrize("response_format", ["mp3", "opus", "wav", "pcm"])
+def test_text_of_which_the_model_can_speak_nothing_is_a_400(compat, response_format, is_streamed):
+    answer = speak(compat, input="你好", model="hibari", response_format=response_format, stream=is_streamed)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (400, "text_empty", "input")
+    assert "hibari" in error["message"]

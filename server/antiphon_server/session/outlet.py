@@ -63,8 +63,9 @@ class Outlet:
         return self._chunk(await self._encode(self._resampler.push(edge)))
 
     async def finish(self) -> AudioOut | None:
-        """Return the last of it; the outlet is used up."""
-        return self._chunk(await self._encode(self._rest(), is_last=True))
+        """Return the last of it, nothing where there was no sound; the outlet is used up."""
+        last = await self._encode(self._rest(), is_last=True)
+        return self._chunk(last) if self.num_encoded else None  # a file of no sound would be taken for an answer
 
     async def cut(self) -> AudioOut | None:
         """End the sound right here with a short fade; nothing if nothing of it has left. The outlet is used up."""
@@ -82,6 +83,8 @@ class Outlet:
         return self._resampler.push(edge) + self._resampler.finish()
 
     async def _encode(self, samples: bytes, *, is_last: bool = False) -> bytes:
+        if not samples and not is_last:
+            return b""  # an encoder would begin a file
         self.num_encoded += len(samples) // 2
         self._is_used_up = is_last
         work = partial(_encode_last if is_last else _encode, self._encoder, samples)

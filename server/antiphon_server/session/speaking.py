@@ -57,6 +57,7 @@ class SpeechSession:
         self._cancel_asked_at = 0.0
         self.is_speaking = False
         self._is_finished = self._had_text = self._had_speech = False
+        self._had_silence = self._had_sound = False
         self._num_utterances = 0
         self._changed = asyncio.Event()
         self._warned_tags: set[str] = set()
@@ -142,13 +143,16 @@ class SpeechSession:
         """Speak until ``finish`` was called and everything is said or cancelled.
 
         Raises:
-            TextEmpty: If text was given and none of it can be spoken.
+            TextEmpty: If text was given and none of it can be spoken, or the engine made no sound of it.
             SpeechError: Whatever the engine reports.
         """
         while (script := await self._next_script()) is not None:
             await self._perform(script)
         if self._had_text and not self._had_speech:
             raise TextEmpty("text has nothing that can be spoken: no letter and no digit", field="text")
+        if self._had_silence and not self._had_sound:
+            message = f"text has nothing that {self._settings.model} can speak; choose a model that reads its script"
+            raise TextEmpty(message, field="text")
 
     async def _perform(self, script: Script) -> None:
         self._script = script
@@ -168,6 +172,7 @@ class SpeechSession:
             await self._emit(STALE_CANCEL)
 
     async def _cut(self, script: Script) -> None:
+        self._had_sound = True  # nobody knows whether there would have been any
         stopped_ms = (time.monotonic() - self._cancel_asked_at) * 1000
         await self._fade_out()
         utterance, self._utterance = self._utterance, None
@@ -190,7 +195,10 @@ class SpeechSession:
         if self._utterance is not None:
             if last := await self._utterance.finish():
                 await self._send_audio(self._utterance, last, act)
-            await act.send(self._utterance.ended(), is_last=True)
+            ended = self._utterance.ended()
+            self._had_sound = self._had_sound or ended.num_samples > 0
+            self._had_silence = self._had_silence or not ended.num_samples
+            await act.send(ended, is_last=True)
 
     async def _speak_segment(self, utterance: Utterance, segment: Segment, act: Act[SpeechEvent]) -> None:
         self.is_speaking = True

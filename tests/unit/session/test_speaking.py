@@ -21,6 +21,13 @@ from support.sessions import CHUNK_SAMPLES, RATE_HZ, EchoSynthesizer, Events, sp
 TEXT = "Hi you. This <|prosody:speed_slow|>is slow, is it? Yes! No..."
 
 
+class MuteSynthesizer(EchoSynthesizer):
+    """Reads nothing of what it is given."""
+
+    async def speak(self, job: SpeechJob) -> AsyncGenerator[SpeechChunk | SpeechEnd, None]:
+        yield SpeechEnd("STOP", engine_ms=1.0, characters_dropped=len(job.text))
+
+
 def audio(events: Events, utterance_id: str | None = None) -> bytes:
     return b"".join(out.data for out in events.of(AudioOut) if utterance_id in (None, out.utterance_id))
 
@@ -68,6 +75,18 @@ async def test_text_without_a_letter_or_digit_is_an_error(parts):
     with pytest.raises(TextEmpty) as caught:
         await spoken(parts)
     assert caught.value.field == "text"
+
+
+@pytest.mark.parametrize("encoding", [Encoding.PCM_S16LE, Encoding.WAV, Encoding.MP3])
+async def test_text_of_which_the_engine_speaks_nothing_is_an_error_without_a_file(encoding):
+    events = Events()
+    session = SpeechSession(MuteSynthesizer(), speech_settings(format=Format(encoding, RATE_HZ)), events.emit)
+    await session.add_text("Hello.")
+    await session.finish()
+    with pytest.raises(TextEmpty) as caught:
+        await session.run()
+    assert caught.value.field == "text"
+    assert events.of(AudioOut) == []
 
 
 async def test_a_pause_is_exact_silence():
