@@ -126,6 +126,8 @@ def from_http_exception(error: web.HTTPException) -> web.Response:
         return to_response(ApiError("BODY_TOO_LARGE", "The body is over its limit."))
     if error.status == 417:
         return to_response(ApiError("BAD_EXPECTATION", "Expect must be 100-continue or left out.", param="Expect"))
+    if "WebSocket" in (error.text or ""):  # aiohttp's own words where a handshake is missing or wrong
+        return to_response(ApiError.invalid(None, "This route is a WebSocket: connect to it with ws:// or wss://."))
     return to_response(ApiError.invalid(None, f"The request is not valid HTTP for this route: {error.reason}."))
 
 

@@ -142,3 +142,20 @@ async def test_one_log_line_per_request_without_what_was_said(caplog):
     assert lines[1]["failure"] == "invalid_field"
     assert all(line["ms"] >= 0 for line in lines)
     assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/ws/voice", "/v1/audio/speech/stream"])
+async def test_socket_that_is_called_without_a_handshake_says_what_it_is(path):
+    async with compat() as (_, http):
+        answer = await http.get(path)
+        error = (await answer.json())["error"]
+        assert (answer.status, error["type"]) == (400, "invalid_request_error")
+        assert "ws://" in error["message"]
+
+
+async def test_client_whose_base_url_lacks_v1_is_told():
+    async with compat() as (_, http):
+        answer = await http.post("/audio/speech", json={"input": "a"})
+        error = (await answer.json())["error"]
+        assert (answer.status, error["code"]) == (404, "not_found")
+        assert "ends in /v1" in error["message"]
