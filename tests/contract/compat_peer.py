@@ -256,7 +256,7 @@ class Peer(
 
 @contextlib.asynccontextmanager
 async def serving(peer: Peer) -> AsyncIterator[str]:
-    server = grpc.aio.server()
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])  # or port 0 may be that of another test
     synthesis_service_pb2_grpc.add_SynthesisServiceServicer_to_server(peer, server)
     transcription_service_pb2_grpc.add_TranscriptionServiceServicer_to_server(peer, server)
     conversation_service_pb2_grpc.add_ConversationServiceServicer_to_server(peer, server)

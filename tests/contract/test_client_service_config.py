@@ -78,7 +78,7 @@ async def test_grpc_would_refuse_a_broken_config():
 
 async def call_with(config: str) -> tuple[grpc.StatusCode, str | None]:
     """How a call ends on a server that has no methods at all."""
-    server = grpc.aio.server()
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])  # or port 0 may be that of another test
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.service_config", config)]) as channel:

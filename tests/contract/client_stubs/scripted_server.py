@@ -57,7 +57,7 @@ class ScriptedServer:
 async def scripted_server(*behaviours: Behaviour) -> AsyncIterator[ScriptedServer]:
     """Serve one behaviour a call, in order."""
     streams = _Streams(list(behaviours))
-    server = grpc.aio.server()
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])  # or port 0 may be that of another test
     synthesis_service_pb2_grpc.add_SynthesisServiceServicer_to_server(streams, server)
     transcription_service_pb2_grpc.add_TranscriptionServiceServicer_to_server(streams, server)
     conversation_service_pb2_grpc.add_ConversationServiceServicer_to_server(streams, server)
