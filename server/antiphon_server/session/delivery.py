@@ -10,12 +10,6 @@ _DIRECTIVE = re.compile(r"\s*\[((?:\s*[a-z]+\s*=\s*[a-z_]+\s*,?)+)\]\s*", re.IGN
 _PAIR = re.compile(r"([a-z]+)\s*=\s*([a-z_]+)", re.IGNORECASE)
 MAX_DIRECTIVE_CHARACTERS = 160
 
-HINT = (
-    "Begin your answer with one directive in square brackets that says how it should sound, for example "
-    "[emotion=contentment speed=slow], then the answer itself. Keys: emotion, style, speed, expressive, pitch, sfx."
-)
-"""Added to the instructions of chat models that are able to follow it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
