@@ -1,12 +1,10 @@
 """Transcription over HTTP with the real engine: containers, formats, silence, bad files."""
 
 import io
-import itertools
 import json
 import math
 
 import numpy as np
-import openai
 import pytest
 import requests
 import soundfile
@@ -121,28 +119,6 @@ def test_server_vad_gives_an_utterance_for_each_sentence(compat, spoken):
     events = events_of(transcribe(compat, file, stream="true", chunking_strategy=strategy))
     assert [WORDS in event["delta"].lower() for event in events[:-1]] == [True, True]
     assert events[-1]["text"].lower().count(WORDS) == 2
-
-
-def test_openai_sdk_reads_every_format_and_the_stream(compat, spoken):
-    with openai.OpenAI(base_url=f"{compat.http_url}/v1", api_key="none", max_retries=0, timeout=LIMIT_S) as client:
-        create, file = client.audio.transcriptions.create, ("speech.wav", encoded(*spoken, "WAV"))
-        plain = create(file=file, model="whisper-1", include=["logprobs"], chunking_strategy="auto")
-        assert WORDS in plain.text.lower()
-        assert plain.logprobs[0].token in plain.text
-        assert plain.usage.type == "duration"
-        for response_format, start in {"text": "", "srt": "1\n00:00:0", "vtt": "WEBVTT\n\n00:00:0"}.items():
-            found = create(file=file, model="whisper-1", response_format=response_format)
-            assert found.startswith(start)
-            assert WORDS in found.lower()
-        verbose = create(
-            file=file, model="whisper-1", response_format="verbose_json", timestamp_granularities=["word", "segment"]
-        )
-        assert (verbose.language, verbose.words[0].word) == ("english", "Please")
-        assert all(one.end <= other.start + 0.01 for one, other in itertools.pairwise(verbose.segments))
-        vad = {"type": "server_vad", "silence_duration_ms": 300}
-        events = list(create(file=file, model="gpt-4o-transcribe", stream=True, chunking_strategy=vad))
-        assert "".join(event.delta for event in events[:-1]) == events[-1].text
-        assert WORDS in events[-1].text.lower()
 
 
 @pytest.mark.parametrize("length_s", [0.5, 3.0])
