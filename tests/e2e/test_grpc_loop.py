@@ -7,7 +7,7 @@ import pytest
 from support.calls import Stubs, calls_to
 from support.speech import allison_recordings, word_error_rate
 
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.timeout(300)]
 SENTENCES = (
     "The quick brown fox jumps over the lazy dog.",
     "It was a bright cold day in April, and the clocks were striking thirteen.",
