@@ -82,7 +82,7 @@ async def open_limited_form(request: web.Request, limits: FormLimits) -> AsyncIt
     if request.content_type != "multipart/form-data":
         raise ApiError("BAD_MEDIA_TYPE", "The body must be a form: send Content-Type: multipart/form-data.")
     refuse_large(request, limits.max_file_bytes + limits.max_text_bytes)
-    file = await asyncio.to_thread(tempfile.TemporaryFile)
+    file = await _open_spool()
     try:
         form = UploadForm(file, limits)
         await _read_parts(request, form)
@@ -90,6 +90,15 @@ async def open_limited_form(request: web.Request, limits: FormLimits) -> AsyncIt
         yield form
     finally:
         await asyncio.shield(asyncio.to_thread(file.close))  # also where the caller has just left
+
+
+async def _open_spool() -> IO[bytes]:
+    opening = asyncio.create_task(asyncio.to_thread(tempfile.TemporaryFile))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:  # the caller left; what the thread has opened is nobody's
+        opening.add_done_callback(lambda opened: opened.result().close())
+        raise
 
 
 async def _read_parts(request: web.Request, form: UploadForm) -> None:
