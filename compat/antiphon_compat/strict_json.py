@@ -11,8 +11,9 @@ def loads(raw: str | bytes) -> object:
     """Parse a document.
 
     Raises:
-        ValueError: It is not JSON, not UTF-8, holds a number outside a double's range or a name twice in one object,
-            or is nested too deep. The message says which and where, and quotes nothing.
+        ValueError: It is not JSON, not UTF-8, holds a number outside a double's range, a name twice in one object or
+            half a pair of surrogates in a name, or is nested too deep. The message says which and where, and quotes
+            nothing.
     """
     try:
         text = raw.decode("utf-8-sig") if isinstance(raw, bytes) else raw
@@ -46,6 +47,8 @@ def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("an object has a name twice")
+    if not all(map(is_encodable, found)):
+        raise ValueError("a name holds half of a surrogate pair")
     return found
 
 

@@ -169,6 +169,7 @@ BAD_CONTENT: list[Bad] = [
     spoken("two byte order marks", b"\xef\xbb\xbf" * 2 + OK_BODY),
     spoken("a name twice", b'{"input": "a", "input": "b"}'),
     spoken("a name twice, spelled differently", b'{"input": "a", "inp\\u0075t": "b"}'),
+    spoken("a name with half a pair of surrogates", b'{"input": "a", "speed\\ud800": 1}'),
     spoken("a name twice inside", b'{"input": "a", "voice": {"id": "a", "id": "b"}}'),
     # Speech: type, coding and length of the body.
     Bad("speech: text/plain", post(SPEECH, OK_BODY, "Content-Type: text/plain"), 415, code="unsupported_media_type"),
@@ -220,6 +221,7 @@ BAD_CONTENT: list[Bad] = [
     Bad("transcription: file as text", post_form(HEAR, part("file", "abc")), 400, param="file"),
     Bad("transcription: file under another name", post_form(HEAR, part("audio", bytes(70_000), filename="a.wav")), 400, param="audio"),
     Bad("transcription: file empty", post_form(HEAR, part("file", b"", filename="a.wav")), 400, param="file", code="bad_audio"),
+    Bad("transcription: a name that is not UTF-8", post_form(HEAR, FILE, part("promptX", "a").replace(b"X", b"\xff")), 400),
     Bad("transcription: file twice", post_form(HEAR, FILE, FILE), 400, param="file"),
     Bad("transcription: file is no audio", post_form(HEAR, part("file", b"#!/bin/sh\n" * 99, filename="a.wav")), 400, param="file", code="bad_audio"),
     Bad("transcription: file is a cut header", post_form(HEAR, part("file", wav()[:20], filename="a.wav")), 400, param="file", code="bad_audio"),

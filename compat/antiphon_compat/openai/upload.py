@@ -13,6 +13,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.body import in_time, refuse_large, too_large
 from antiphon_compat.openai.fields import refuse_nul
+from antiphon_compat.strict_json import is_encodable
 
 PIECE_BYTES = 64 * 1024
 """Size of the pieces a file is written and read in; also the contract's largest audio message."""
@@ -144,6 +145,8 @@ def _require_plain(part: BodyPartReader) -> None:
     """
     if not part.name:
         raise ApiError.invalid(None, "A part of the form has no name.")
+    if not is_encodable(part.name):
+        raise ApiError.invalid(None, "A part of the form has a name that is not UTF-8.")
     coding = part.headers.get("Content-Transfer-Encoding", "binary").lower()
     if coding not in _PLAIN or part.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise ApiError.invalid(part.name, f"{part.name} must be sent as it is, in no coding.")
