@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 MODEL_ALIASES: dict[str, str] = {
     "tts-1": "tts",
+    "tts-1-1106": "tts",
     "tts-1-hd": "tts",
+    "tts-1-hd-1106": "tts",
     "gpt-4o-mini-tts": "tts",
+    "gpt-4o-mini-tts-2025-03-20": "tts",
     "gpt-4o-mini-tts-2025-12-15": "tts",
     "higgs-audio-v3-tts": "tts",
     "higgs-tts-3": "tts",
@@ -16,6 +19,7 @@ MODEL_ALIASES: dict[str, str] = {
     "whisper-1": "stt",
     "gpt-4o-transcribe": "stt",
     "gpt-4o-mini-transcribe": "stt",
+    "gpt-4o-mini-transcribe-2025-03-20": "stt",
     "gpt-4o-mini-transcribe-2025-12-15": "stt",
     "gpt-transcribe": "stt",
     "higgs-stt": "stt",
