@@ -241,7 +241,7 @@ class Peer(
                 yield event
         except Refusal as refusal:
             await context.abort_with_status(refusal.status())
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):  # the latter where grpc was cancelled while it sent an event
             self.cancelled.set()
             raise
 
