@@ -14,8 +14,8 @@ import numpy as np
 from antiphon_server.embedded import reading, weights
 from antiphon_server.embedded.aliases import VOICE_ALIASES
 from antiphon_server.embedded.delivery import RENDERED_TAGS, PaceRange, Samples, chunks, render
-from antiphon_server.embedded.options import parse_options
 from antiphon_server.embedded.voices import LANGUAGES, NATURAL_VOICE, SHAPES, VoiceShape, engine_voices
+from antiphon_server.engine.options import parse_options
 from antiphon_server.engine.protocol import EngineInfo, SpeechChunk, SpeechEnd, SpeechJob
 from antiphon_server.errors import EngineFailed, UnknownVoice
 

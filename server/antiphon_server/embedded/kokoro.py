@@ -19,7 +19,7 @@ from antiphon_server.embedded.kokoro_files import Styles
 from antiphon_server.embedded.kokoro_phrases import Phrase, phrases, trimmed
 from antiphon_server.embedded.kokoro_text import Spelling, spellings
 from antiphon_server.embedded.kokoro_voices import DEFAULT_VOICE, VOICE_ALIASES, engine_voices, language_of
-from antiphon_server.embedded.options import parse_options
+from antiphon_server.engine.options import parse_options
 from antiphon_server.engine.protocol import EngineInfo, SpeechChunk, SpeechEnd, SpeechJob
 from antiphon_server.errors import EngineFailed, UnknownVoice, UnsupportedFeature
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from antiphon_server.embedded import weights
-from antiphon_server.embedded.options import parse_options
+from antiphon_server.engine.options import parse_options
 from antiphon_server.engine.protocol import LISTENING_RATE_HZ, VOICE_WINDOW_SAMPLES, EngineInfo
 from antiphon_server.errors import EngineFailed, InvalidField
 

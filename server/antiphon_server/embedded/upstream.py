@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from antiphon_server.embedded.options import parse_options
+from antiphon_server.engine.options import parse_options
 from antiphon_server.engine.protocol import ChatDelta, ChatEnd, ChatJob, ChatMessage, EngineInfo
 from antiphon_server.errors import ContextOverflow, InvalidField, UpstreamFailed
 

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from antiphon_server.embedded import weights
-from antiphon_server.embedded.options import parse_options
 from antiphon_server.embedded.priority_worker import Interruption, PriorityWorker
 from antiphon_server.embedded.whisper_languages import iso_code, whisper_code
+from antiphon_server.engine.options import parse_options
 from antiphon_server.engine.protocol import (
     LISTENING_RATE_HZ,
     EngineInfo,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from antiphon_server.config.load import load_config
-from antiphon_server.embedded.options import parse_options
+from antiphon_server.engine.options import parse_options
 from antiphon_server.errors import InvalidField
 
 
