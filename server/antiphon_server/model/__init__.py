@@ -1,0 +1,1 @@
+"""Networks and their weights: what a checkpoint holds, and the arithmetic it is for."""

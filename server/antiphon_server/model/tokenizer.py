@@ -1,0 +1,66 @@
+"""Text to token ids, with the model's own tokens out of the reach of whatever the text says."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from antiphon_server.errors import ModelNotInstalled
+from antiphon_server.model.vocabulary import added_tokens
+
+_IDS = added_tokens()
+TTS, TEXT, AUDIO = _IDS["<|tts|>"], _IDS["<|text|>"], _IDS["<|audio|>"]
+REF_AUDIO, REF_TEXT = _IDS["<|ref_audio|>"], _IDS["<|ref_text|>"]
+DELIVERY_TAGS = {
+    name[2:-2]: token_id
+    for name, token_id in _IDS.items()
+    if name.startswith(("<|emotion:", "<|style:", "<|sfx:", "<|prosody:"))
+}
+"""Tags that change the delivery, as "category:value", with their ids."""
+
+
+class TextTokenizer:
+    """Encodes plain text; only tags that are handed over as tags become the model's tokens."""
+
+    def __init__(self, path: Path) -> None:
+        """Load a ``tokenizer.json``.
+
+        Raises:
+            ModelNotInstalled: If it cannot be read, or lacks an added token or has it at another id.
+        """
+        try:
+            tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises nothing narrower
+            raise ModelNotInstalled(
+                "the checkpoint's tokenizer.json cannot be read; it may be half downloaded"
+            ) from error
+        wrong = [name for name, token_id in _IDS.items() if tokenizer.token_to_id(name) != token_id]
+        if wrong:
+            raise ModelNotInstalled(
+                f"tokenizer.json has {len(wrong)} tokens missing or at other ids: {', '.join(wrong[:4])}"
+            )
+        # The text goes through a twin that knows no added token, so "<|audio|>" in it is seven ordinary characters.
+        self._plain = Tokenizer.from_str(_without_added_tokens(path))
+
+    def encode(self, text: str) -> list[int]:
+        """Encode plain text; no start or end token, nothing stripped. Empty text has no ids."""
+        return list(self._plain.encode(text, add_special_tokens=False).ids)
+
+    def encode_tagged(self, parts: Iterable[str | int]) -> list[int]:
+        """Encode stretches of text with tag ids between them, each stretch on its own."""
+        ids: list[int] = []
+        for part in parts:
+            ids += [part] if isinstance(part, int) else self.encode(part)
+        return ids
+
+
+def _without_added_tokens(path: Path) -> str:
+    content = json.loads(path.read_bytes())
+    content["added_tokens"] = []
+    return json.dumps(content)
+
+
+def tag_ids(tags: Sequence[str]) -> list[int]:
+    """Ids of catalogue tags, as "category:value"; tags the model does not have are left out."""
+    return [DELIVERY_TAGS[tag] for tag in tags if tag in DELIVERY_TAGS]

@@ -1,0 +1,164 @@
+"""Checkpoints: made as published, read whole, and refused with everything that is wrong."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from antiphon_server.codec.sizes import CodecSizes, sizes_of
+from antiphon_server.errors import ModelNotInstalled
+from antiphon_server.model.backbone import Backbone
+from antiphon_server.model.checkpoint import inspect_checkpoint, open_checkpoint
+from antiphon_server.model.layout import CODEC_PREFIX, DUPLICATES, layer_name
+from antiphon_server.model.make import SIZES, make_checkpoint
+
+NORM = "body.norm.weight"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made") / "tiny"
+    make_checkpoint(folder, SIZES["tiny"], seed=1)
+    return folder
+
+
+@pytest.fixture
+def folder(made, tmp_path):
+    return shutil.copytree(made, tmp_path / "copy")
+
+
+def change(folder, edit):
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    edit(tensors)
+    save_file(tensors, path)
+
+
+def change_config(folder, edit):
+    path = folder / "config.json"
+    content = json.loads(path.read_text())
+    edit(content)
+    path.write_text(json.dumps(content))
+
+
+def problems(folder):
+    with pytest.raises(ModelNotInstalled) as caught:
+        open_checkpoint(folder)
+    report = inspect_checkpoint(folder)
+    assert report.problems[0] in caught.value.message
+    return "; ".join(report.problems)
+
+
+def test_a_made_checkpoint_is_whole_and_its_tied_copies_are_in_the_file_alone(made):
+    checkpoint = open_checkpoint(made)
+    index = json.loads((made / "model.safetensors.index.json").read_text())
+    assert set(DUPLICATES) <= set(checkpoint.tensors)
+    assert not set(DUPLICATES) & set(index["weight_map"])
+    assert index["metadata"]["total_size"] == 2 * inspect_checkpoint(made).num_parameters
+    assert checkpoint.config == SIZES["tiny"].backbone
+    assert checkpoint.codec == SIZES["tiny"].codec
+
+
+def test_noise_depends_on_seed_and_name_alone(made, tmp_path):
+    make_checkpoint(tmp_path / "again", SIZES["tiny"], seed=1)
+    make_checkpoint(tmp_path / "other", SIZES["tiny"], seed=2)
+    first = (made / "model.safetensors").read_bytes()
+    assert (tmp_path / "again" / "model.safetensors").read_bytes() == first
+    assert (tmp_path / "other" / "model.safetensors").read_bytes() != first
+
+
+def test_a_folder_that_holds_anything_is_not_written_to(made):
+    with pytest.raises(FileExistsError):
+        make_checkpoint(made, SIZES["tiny"], seed=1)
+
+
+def test_fused_matrices_hold_the_files_parts_in_order(made):
+    checkpoint, tensors = open_checkpoint(made), load_file(made / "model.safetensors")
+    backbone = Backbone(checkpoint.config)
+    told = []
+    backbone.load(checkpoint, lambda done, all_values: told.append((done, all_values)))
+    parts = [tensors[layer_name(1, f"self_attn.{part}_proj")] for part in "qkv"]
+    assert torch.equal(backbone.layers[1].qkv, torch.cat(parts))
+    gate_up = [tensors[layer_name(2, f"mlp.{part}_proj")] for part in ("gate", "up")]
+    assert torch.equal(backbone.layers[2].gate_up, torch.cat(gate_up))
+    assert told[-1][0] == told[-1][1]
+
+
+def test_the_codecs_widths_are_found_in_its_shapes():
+    assert sizes_of(CodecSizes().shapes()) == CodecSizes()
+
+
+def test_everything_that_is_wrong_is_listed_at_once(folder):
+    def edit(tensors):
+        del tensors[NORM]
+        tensors["body.layers.9.input_layernorm.weight"] = torch.zeros(4)
+        tensors[layer_name(0, "mlp.up_proj")] = torch.zeros(3, 3)
+        tensors[layer_name(0, "mlp.down_proj")] = tensors[layer_name(0, "mlp.down_proj")].to(torch.int8)
+
+    change(folder, edit)
+    listed = problems(folder)
+    assert f"{NORM} is missing" in listed
+    assert "body.layers.9.input_layernorm.weight is not of this model" in listed
+    assert "mlp.up_proj.weight has shape [3, 3], expected [160, 64]" in listed
+    assert "mlp.down_proj.weight has type I8" in listed
+
+
+def test_a_half_downloaded_file_is_named(folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:1_000_000])
+    assert "model.safetensors is cut or damaged" in problems(folder)
+
+
+def test_a_missing_shard_and_a_missing_tokenizer_are_named(folder):
+    (folder / "model.safetensors").unlink()
+    (folder / "tokenizer.json").unlink()
+    listed = problems(folder)
+    assert "model.safetensors is missing" in listed
+    assert "tokenizer.json is missing" in listed
+
+
+def test_a_codec_without_its_telling_tensors_is_named(folder):
+    change(folder, lambda tensors: tensors.pop(CODEC_PREFIX + "fc2.weight"))
+    assert "cannot be recognised without tied.embedding.modality_embeddings.0.model.fc2.weight" in problems(folder)
+
+
+def test_a_null_base_of_the_rotation_is_a_million(folder):
+    def edit(config):
+        config["text_config"]["rope_theta"] = None
+        del config["text_config"]["rope_parameters"]
+
+    change_config(folder, edit)
+    assert open_checkpoint(folder).config.rope_theta == 1e6
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (
+            lambda c: c.update(architectures=["HiggsAudioV2ForConditionalGeneration"]),
+            "another model: architecture HiggsA",
+        ),
+        (lambda c: c.update(model_type="higgs_audio"), "type higgs_audio"),
+        (lambda c: c.pop("text_config"), "lacks text_config"),
+        (lambda c: c["text_config"].update(hidden_size=None), "hidden_size must be a positive whole number, not None"),
+        (lambda c: c["text_config"].update(num_hidden_layers=True), "num_hidden_layers must be a positive"),
+        (lambda c: c["text_config"].update(num_attention_heads=3), "3 heads cannot share 2"),
+        (lambda c: c["text_config"].update(vocab_size=1000), "vocab_size must be 151727 or more"),
+        (lambda c: c["audio_encoder_config"].update(num_codebooks=12), "num_codebooks must be 8, not 12"),
+        (lambda c: c["audio_encoder_config"].update(use_delay_pattern=False), "use_delay_pattern must be True"),
+    ],
+)
+def test_a_config_of_another_model_is_refused_by_name(folder, edit, said):
+    change_config(folder, edit)
+    assert said in problems(folder)
+
+
+@pytest.mark.parametrize(("content", "said"), [(b"{", "not JSON"), (b"[]", "not an object"), (None, "no readable")])
+def test_a_damaged_config_is_refused(folder, content, said):
+    path = folder / "config.json"
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    assert said in problems(folder)
