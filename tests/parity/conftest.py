@@ -1,0 +1,19 @@
+"""One tiny seeded checkpoint in the real layout for all of these tests."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from antiphon_server.model.checkpoint import Checkpoint, open_checkpoint
+from antiphon_server.model.make import SIZES, make_checkpoint
+
+torch.set_num_threads(1)  # two that wait for each other on busy cores take many times longer
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """A tiny checkpoint, opened."""
+    folder = Path(tmp_path_factory.mktemp("checkpoint")) / "tiny"
+    make_checkpoint(folder, SIZES["tiny"], seed=11)
+    return open_checkpoint(folder)

@@ -1,0 +1,114 @@
+"""Draws and the delay machine: against an oracle, against the exact distribution, and alone as in company."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from antiphon_server.engine.runner import Draw
+from antiphon_server.runtime.sampler import STOP, SamplerState, gumbel, hash_words, kept_log_probs, sample
+from support.delay_oracle import EOC, DelayOracle
+
+VOCABULARY = 1026
+
+
+def sharp(rows):
+    """Logits that leave only the given codes to draw."""
+    logits = torch.full((len(rows), 8, VOCABULARY), -1e4)
+    return logits.scatter_(-1, torch.tensor(rows)[..., None], 0.0)
+
+
+codes = st.one_of(st.just(EOC), st.integers(0, 1025))
+
+
+@given(st.lists(st.tuples(*[codes] * 8), min_size=1, max_size=40), st.sampled_from([0.0, 1.0]))
+@settings(deadline=None)
+def test_the_delay_machine_does_what_the_oracle_does(drawn, temperature):
+    state, oracle, slots = SamplerState(3), DelayOracle(), torch.tensor([1])
+    state.begin(1, Draw(seed=5, temperature=temperature), VOCABULARY)
+    for row in drawn:
+        out = sample(state, slots, sharp([row]))
+        assert tuple(out[0].tolist()) == oracle.step(row)
+        assert bool(state.is_done[1]) == oracle.is_done
+        assert tuple(state.last_rows[1].tolist()) == oracle.last_codes
+
+
+@pytest.mark.parametrize("end_row", [8, 9, 30])
+def test_an_end_sign_in_row_k_gives_k_frames(end_row):
+    state, slots, num_rows = SamplerState(1), torch.tensor([0]), 0
+    state.begin(0, Draw(seed=1), VOCABULARY)
+    while not state.is_done[0]:
+        sample(state, slots, sharp([(EOC if num_rows == end_row else 7,) * 8]))
+        num_rows += 1
+    assert num_rows - 7 == end_row
+    assert sample(state, slots, sharp([(7,) * 8])).tolist() == [[STOP] * 8]
+
+
+def test_slots_do_not_disturb_each_other():
+    logits = torch.randn(64, 8, VOCABULARY, generator=torch.Generator().manual_seed(1)) * 3
+    crowd, alone = SamplerState(64), SamplerState(1)
+    for slot in range(64):
+        crowd.begin(slot, Draw(seed=slot, temperature=0.8, top_k=50, top_p=0.9), VOCABULARY)
+    alone.begin(0, Draw(seed=40, temperature=0.8, top_k=50, top_p=0.9), VOCABULARY)
+    order = torch.randperm(64, generator=torch.Generator().manual_seed(2))
+    for _ in range(20):
+        rows = sample(crowd, order, logits[order])
+        own = sample(alone, torch.tensor([0]), logits[40:41])
+        assert torch.equal(rows[(order == 40).nonzero()[0, 0]], own[0])
+
+
+def test_greedy_takes_the_likeliest_and_needs_no_seed():
+    logits = torch.randn(2, 8, VOCABULARY, generator=torch.Generator().manual_seed(3))
+    state = SamplerState(2)
+    state.begin(0, Draw(seed=1, temperature=0.0), VOCABULARY)
+    state.begin(1, Draw(seed=2, temperature=1.0, top_k=1), VOCABULARY)
+    for _ in range(9):
+        rows = sample(state, torch.tensor([0, 1]), logits)
+    assert torch.equal(rows, logits.argmax(-1))
+
+
+def test_top_k_then_top_p_leave_the_smallest_set_that_is_enough():
+    probs = torch.tensor([0.4, 0.3, 0.2, 0.1])
+    kept = kept_log_probs(probs.log()[None, None], torch.tensor([1.0]), torch.tensor([3]), torch.tensor([0.7])).exp()[
+        0, 0
+    ]
+    # Of the three that top-k leaves (4/9, 3/9, 2/9), the first two reach 0.7.
+    assert torch.allclose(kept, torch.tensor([4 / 7, 3 / 7, 0.0, 0.0]))
+    tiny = kept_log_probs(probs.log()[None, None], torch.tensor([1.0]), torch.tensor([4]), torch.tensor([1e-9]))
+    assert tiny.exp()[0, 0].tolist() == [1.0, 0.0, 0.0, 0.0]
+
+
+def test_draws_follow_the_exact_distribution():
+    """Chi-square over 16 codes at 20,000 positions; the 99.99 % point of 15 degrees of freedom is 44.3."""
+    probs = torch.softmax(torch.linspace(0, 3, 16), 0)
+    positions = torch.arange(20_000)[:, None]
+    noise = gumbel(torch.tensor(77), positions, torch.arange(16))
+    drawn = (probs.log().double() + noise).argmax(-1)
+    counts, expected = torch.bincount(drawn, minlength=16).double(), probs.double() * 20_000
+    assert float(((counts - expected).square() / expected).sum()) < 44.3
+
+
+@given(st.integers(0, 2**31 - 1), st.integers(0, 70_000), st.integers(0, 1025))
+def test_the_hash_is_murmur3_of_four_words(seed, position, code):
+    hashed = hash_words(torch.tensor(seed), torch.tensor(position), torch.tensor(code))
+    words = seed.to_bytes(8, "little") + position.to_bytes(4, "little") + code.to_bytes(4, "little")
+    assert int(hashed) == murmur3(words)
+
+
+def test_the_hash_gives_published_values():
+    """Values of the reference implementation (mmh3 5.3.1) for 16 bytes."""
+    assert int(hash_words(torch.tensor(5), torch.tensor(77), torch.tensor(1000))) == 4_274_844_414
+
+
+def murmur3(data: bytes) -> int:
+    def turn(word, bits):
+        return (word << bits | word >> 32 - bits) & 0xFFFFFFFF
+
+    state = 0
+    for at in range(0, len(data), 4):
+        word = int.from_bytes(data[at : at + 4], "little") * 0xCC9E2D51 & 0xFFFFFFFF
+        state = turn(state ^ turn(word, 15) * 0x1B873593 & 0xFFFFFFFF, 13) * 5 + 0xE6546B64 & 0xFFFFFFFF
+    state ^= len(data)
+    state = (state ^ state >> 16) * 0x85EBCA6B & 0xFFFFFFFF
+    state = (state ^ state >> 13) * 0xC2B2AE35 & 0xFFFFFFFF
+    return state ^ state >> 16
