@@ -2,7 +2,9 @@
 
 import argparse
 import asyncio
+import importlib
 import sys
+from typing import Any
 
 import uvloop
 
@@ -16,6 +18,8 @@ examples:
   antiphon-server --listen 0.0.0.0:50051           for other machines too
   antiphon-server --config antiphon.toml           your own models, limits, scenarios
   antiphon-server --print-config                   what is in effect, and where each value came from
+  antiphon-server --tts higgs --checkpoint DIR     Higgs Audio v3 TTS from a folder; needs the extra [higgs]
+  antiphon-server checkpoint --help                what a checkpoint holds, and random ones for tests
 
 Every setting can also be given as ANTIPHON_NAME in the environment, such as ANTIPHON_LIMITS_MAX_AUDIO_MS.
 "ready grpc=HOST:PORT" is printed on standard output once every model has answered a real call.
@@ -24,10 +28,22 @@ Every setting can also be given as ANTIPHON_NAME in the environment, such as ANT
 
 def main(argv: list[str] | None = None) -> int:
     """Read the command line, then serve."""
-    arguments = _parser().parse_args(argv)
-    flags = {"listen": arguments.listen, "metrics_listen": arguments.metrics, "grace_s": arguments.grace}
+    given = sys.argv[1:] if argv is None else argv
+    if given[:1] == ["checkpoint"]:
+        return _checkpoint(given[1:])
+    arguments = _parser().parse_args(given)
+    flags: dict[str, Any] = {
+        "listen": arguments.listen,
+        "metrics_listen": arguments.metrics,
+        "grace_s": arguments.grace,
+    }
     if arguments.tts:
         flags["tts"] = {"engine": arguments.tts}
+    if options := _tts_options(arguments):
+        flags.setdefault("tts", {})["options"] = options
+    if options and arguments.tts != "higgs":
+        print("antiphon-server: --checkpoint and --device need --tts higgs", file=sys.stderr)  # noqa: T201
+        return 2
     if arguments.strict_models:
         flags["strict_models"] = True
     try:
@@ -45,6 +61,21 @@ def main(argv: list[str] | None = None) -> int:
     return uvloop.run(serve(loaded.config)) if sys.platform != "win32" else asyncio.run(serve(loaded.config))
 
 
+def _checkpoint(arguments: list[str]) -> int:
+    try:
+        command = importlib.import_module("antiphon_server.runtime.checkpoint_command")
+    except ModuleNotFoundError as error:
+        print(f"antiphon checkpoint: needs {error.name}; pip install 'antiphon[higgs]'", file=sys.stderr)  # noqa: T201
+        return 1
+    status: int = command.main(arguments)
+    return status
+
+
+def _tts_options(arguments: argparse.Namespace) -> dict[str, str]:
+    given = {"checkpoint": arguments.checkpoint, "device": arguments.device}
+    return {name: value for name, value in given.items() if value}
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="antiphon-server",
@@ -60,7 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--grace", metavar="SECONDS", type=float, help="time for calls in flight at the end, default 10"
     )
-    parser.add_argument("--tts", metavar="ENGINE", help="the default voices: hibari, or kokoro if it was added")
+    parser.add_argument("--tts", metavar="ENGINE", help="the default voices: hibari, kokoro if it was added, or higgs")
+    parser.add_argument("--checkpoint", metavar="DIR", help="folder of the checkpoint of --tts higgs")
+    parser.add_argument("--device", choices=("cpu",), help="what --tts higgs computes on; default cpu")
     parser.add_argument("--strict-models", action="store_true", help="refuse aliases of models instead of mapping them")
     parser.add_argument("--print-config", action="store_true", help="show the settings in effect and stop")
     return parser

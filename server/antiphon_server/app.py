@@ -28,6 +28,7 @@ BUILT_IN = {
     "silero": "antiphon_server.embedded.silero:create",
     "smollm": "antiphon_server.embedded.smollm:create",
     "openai": "antiphon_server.embedded.upstream:create",
+    "higgs": "antiphon_server.runtime.higgs:create",
 }
 """Engines by the names that settings use."""
 _TICK_S = 0.1

@@ -1,0 +1,43 @@
+"""``antiphon-server checkpoint`` as a person would use it."""
+
+import subprocess
+import sys
+
+
+def command(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "antiphon_server", "checkpoint", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_made_checkpoint_is_described_and_found_right(tmp_path):
+    made = command("make", tmp_path / "tiny", "--seed", 4)
+    assert made.returncode == 0
+    assert "it speaks noise" in made.stdout
+    found = command("inspect", tmp_path / "tiny")
+    assert found.returncode == 0
+    assert "3 layers of 64, 4 heads on 2" in found.stdout
+    assert found.stdout.endswith("Nothing is wrong.\n")
+
+
+def test_what_is_wrong_is_listed(tmp_path):
+    (tmp_path / "config.json").write_text('{"architectures": ["LlamaForCausalLM"], "model_type": "llama"}')
+    found = command("inspect", tmp_path)
+    assert found.returncode == 1
+    assert "wrong: the checkpoint is of another model: architecture LlamaForCausalLM, type llama" in found.stdout
+
+
+def test_a_folder_in_use_is_not_written_to(tmp_path):
+    (tmp_path / "notes").write_text("mine")
+    made = command("make", tmp_path)
+    assert made.returncode == 1
+    assert "is not empty" in made.stderr
+
+
+def test_usage_is_explained():
+    assert "antiphon checkpoint make ./tiny" in command("--help").stdout
+    assert command("paint").returncode == 2
