@@ -21,7 +21,7 @@ HEADLINES = (
     ("path", "40 ms chunk, at random, 64 streams, p99", "path of a chunk, 64 streams, p99"),
     ("http_front", "first byte, mp3 - pcm, default voice", "first byte of mp3 after that of pcm"),
     ("http_front", "first byte, HTTP pcm - gRPC, engine without work", "first byte over HTTP after that over gRPC"),
-    ("http_load", "200 slow downloads, mp3: held by both", "memory of 200 slow downloads"),
+    ("http_load", "200 slow downloads, mp3: held by both", "memory of 200 slow mp3 downloads"),
     (
         "http_peers",
         "Kokoro int8, 1 at once, first byte, ours / fastkokoro",
