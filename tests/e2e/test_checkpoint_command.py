@@ -1,12 +1,12 @@
-"""``antiphon-server checkpoint`` as a person would use it."""
+"""``antiphon checkpoint`` as a person would use it."""
 
 import subprocess
 import sys
 
 
-def command(*arguments):
+def command(*arguments, module="antiphon_server"):
     return subprocess.run(
-        [sys.executable, "-m", "antiphon_server", "checkpoint", *map(str, arguments)],
+        [sys.executable, "-m", module, "checkpoint", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=60,
@@ -41,3 +41,10 @@ def test_a_folder_in_use_is_not_written_to(tmp_path):
 def test_usage_is_explained():
     assert "antiphon checkpoint make ./tiny" in command("--help").stdout
     assert command("paint").returncode == 2
+
+
+def test_the_client_hands_it_to_the_server(tmp_path):
+    assert "antiphon checkpoint make ./tiny" in command("--help", module="antiphon_client").stdout
+    found = command("inspect", tmp_path, module="antiphon_client")
+    assert found.returncode == 1
+    assert "wrong: the checkpoint has no readable config.json" in found.stdout

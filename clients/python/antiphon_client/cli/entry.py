@@ -5,7 +5,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from antiphon_client.cli import converse, doctor, models, say, transcribe, up
+from antiphon_client.cli import checkpoint, converse, doctor, models, say, transcribe, up
 from antiphon_client.cli.failure import CommandFailed
 from antiphon_client.errors import AntiphonError, ConnectionFailed
 
@@ -36,7 +36,7 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit code.
     """
-    options = build_parser().parse_args(arguments)
+    options = checkpoint.options_of(arguments) or build_parser().parse_args(arguments)
     try:
         exit_code: int = asyncio.run(options.run(options))
     except KeyboardInterrupt:
@@ -67,6 +67,6 @@ def build_parser() -> argparse.ArgumentParser:
         prog="antiphon", description=_HELP, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (up, say, transcribe, converse, models, doctor):
+    for command in (up, say, transcribe, converse, models, checkpoint, doctor):
         command.add_to(commands)
     return parser
