@@ -11,12 +11,13 @@ from pathlib import Path
 import aiohttp
 from _calls import TWO_SENTENCES
 from _harness import Bench, difference_of, end_on_signals, figure
+from _processes import both
 from _speech_ways import FORMATS, Heard, NotOffered, Way, over_grpc, over_http, over_socket, over_sse
 from _upload import Refusal, upload
 from grpc import aio
 
 from antiphon.speech.v1 import synthesis_service_pb2_grpc as pb_grpc
-from support.servers import Compat, Server, scripted_config, start_compat, start_server
+from support.servers import Compat, Server, scripted_config
 
 NUM_WARM = 2
 NUM_UPLOADS = 3
@@ -160,15 +161,9 @@ def require_refusals(refused: Sequence[Refusal]) -> None:
 def processes(options: str | None) -> Iterator[tuple[Server, Compat]]:
     """Run our two processes, with a scripted engine where its options are given."""
     with tempfile.TemporaryDirectory() as folder:
-        server = start_server(config=None if options is None else scripted_config(Path(folder), options))
-        try:
-            compat = start_compat(server)
-            try:
-                yield server, compat
-            finally:
-                compat.stop()
-        finally:
-            server.stop()
+        config = None if options is None else scripted_config(Path(folder), options)
+        with both(config=config) as running:
+            yield running
 
 
 def main() -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import uvloop
 from _harness import Bench, end_on_signals, figure, memory_mib, process_tree
+from _processes import both
 
-from support.servers import Compat, Server, scripted_config, start_compat, start_server
+from support.servers import Compat, Server, scripted_config
 
 NUM_DOWNLOADS = 200
 TEXT_CHARS = 5_000
@@ -92,15 +93,8 @@ class Processes:
 def running() -> Iterator[Processes]:
     with tempfile.TemporaryDirectory() as name:
         config = scripted_config(Path(name), CONFIG.format(folder=name))
-        server = start_server("--metrics", "127.0.0.1:0", config=config)
-        try:
-            compat = start_compat(server)
-            try:
-                yield Processes(server, compat, Path(name))
-            finally:
-                compat.stop()
-        finally:
-            server.stop()
+        with both("--metrics", "127.0.0.1:0", config=config) as (server, compat):
+            yield Processes(server, compat, Path(name))
 
 
 def speech(response_format: str, **fields: object) -> bytes:

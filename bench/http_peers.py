@@ -14,11 +14,12 @@ import aiohttp
 from _clips import SENTENCES, Clip, clips
 from _harness import PAUSE_S, Bench, end_on_signals, figure, ratio_of
 from _peers import CLIP_MODEL, LONG_MODEL, THREADS, NoPeer, Peer, faster_whisper_server, fastkokoro
+from _processes import both
 from _speech_ways import Heard, Way, over_http
 from grpc import aio
 
 from antiphon_server.errors import ModelNotInstalled
-from support.servers import Compat, Server, start_compat, start_server
+from support.servers import Compat, Server
 from support.speech import word_error_rate
 
 SPEECH_ROUNDS = {1: 6, 3: 3}
@@ -46,15 +47,8 @@ def ours(tts: str) -> Iterator[tuple[Server, Compat]]:
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "peers.toml"
         config.write_text(CONFIG.format(tts=tts))
-        server = start_server(config=config)
-        try:
-            compat = start_compat(server)
-            try:
-                yield server, compat
-            finally:
-                compat.stop()
-        finally:
-            server.stop()
+        with both(config=config) as running:
+            yield running
 
 
 def texts(index: int, number: int) -> list[str]:
