@@ -91,6 +91,16 @@ def event(kind: str, **properties: Json) -> Json:
     }
 
 
+def message(kind: str, description: str, *required: str, **properties: Json) -> Json:
+    """Describe a JSON message of a WebSocket; its ``type`` is ``kind``."""
+    return {
+        "description": description,
+        "type": "object",
+        "required": ["type", *required],
+        "properties": {"type": {"const": kind}, **properties},
+    }
+
+
 def headers(*names: str) -> Json:
     """Refer to response headers by name; ``x-request-id`` is always there."""
     return {name: {"$ref": f"#/components/headers/{name}"} for name in ("x-request-id", *names)}

@@ -1,22 +1,13 @@
 """``WS /v1/audio/speech/stream``; OpenAPI has no words for its messages, so they stand under ``x-messages``."""
 
 from antiphon_compat.openapi.areas.speech import SCHEMAS as SPEECH_SCHEMAS
-from antiphon_compat.openapi.parts import Json, curl, errors, headers, optional
+from antiphon_compat.openapi.parts import Json, curl, errors, headers, message, optional
 
 _REQUEST: Json = SPEECH_SCHEMAS["SpeechRequest"]["properties"]
 _NOT_HERE = ("input", "stream", "stream_format", "references", "word_timestamps")
 _TEXT: Json = {"type": "string"}
 _NUMBER: Json = {"type": "integer"}
 _ID: Json = {"type": "string", "maxLength": 64}
-
-
-def _message(kind: str, description: str, *required: str, **properties: Json) -> Json:
-    return {
-        "description": description,
-        "type": "object",
-        "required": ["type", *required],
-        "properties": {"type": {"const": kind}, **properties},
-    }
 
 
 _CONFIG: Json = {name: schema for name, schema in _REQUEST.items() if name not in _NOT_HERE}
@@ -49,24 +40,24 @@ PATHS: Json = {
             },
             "x-messages": {
                 "client": [
-                    _message("session.config", "How to speak. First, and again after session.done.", **_CONFIG),
-                    _message(
+                    message("session.config", "How to speak. First, and again after session.done.", **_CONFIG),
+                    message(
                         "input.text",
                         "Text, as it comes.",
                         "text",
                         text={"type": "string", "description": "At most 128 KiB of UTF-8."},
                     ),
-                    _message("input.flush", "End the utterance here and speak it; the next text begins another one."),
-                    _message(
+                    message("input.flush", "End the utterance here and speak it; the next text begins another one."),
+                    message(
                         "input.cancel",
                         "Drop an utterance, or without an id everything that is there.",
                         id=optional({**_ID, "description": "From audio.start."}),
                     ),
-                    _message("input.done", "Speak what is left; session.done follows. The socket stays open."),
-                    _message("session.close", "End the connection."),
+                    message("input.done", "Speak what is left; session.done follows. The socket stays open."),
+                    message("session.close", "End the connection."),
                 ],
                 "server": [
-                    _message(
+                    message(
                         "session.configured",
                         "Answers session.config: what was decided, and the limits.",
                         session_id=_TEXT,
@@ -79,8 +70,8 @@ PATHS: Json = {
                         max_text_bytes=_NUMBER,
                         warnings={"type": "array"},
                     ),
-                    _message("audio.start", "Audio follows.", "id", **_PLACE, format=_TEXT, sample_rate=_NUMBER),
-                    _message(
+                    message("audio.start", "Audio follows.", "id", **_PLACE, format=_TEXT, sample_rate=_NUMBER),
+                    message(
                         "audio.done",
                         "All of it was sent; or, with error, it broke off.",
                         "id",
@@ -93,7 +84,7 @@ PATHS: Json = {
                         crc32=_NUMBER,
                         usage={"type": "object"},
                     ),
-                    _message(
+                    message(
                         "audio.cancelled",
                         "The receipt of a cancellation; no audio of this id follows.",
                         "id",
@@ -105,11 +96,9 @@ PATHS: Json = {
                         estimated={"type": "boolean"},
                         text_spoken=_TEXT,
                     ),
-                    _message("warning", "Something to know.", code=_TEXT, param=_TEXT, message=_TEXT),
-                    _message(
-                        "session.done", "Everything was spoken.", utterance_index=_NUMBER, total_sentences=_NUMBER
-                    ),
-                    _message(
+                    message("warning", "Something to know.", code=_TEXT, param=_TEXT, message=_TEXT),
+                    message("session.done", "Everything was spoken.", utterance_index=_NUMBER, total_sentences=_NUMBER),
+                    message(
                         "error",
                         "A message was wrong or the session failed; the socket stays open.",
                         "message",

@@ -1,6 +1,6 @@
 """WebSockets. OpenAPI has no words for their messages: they stand under ``x-messages``."""
 
-from antiphon_compat.openapi.parts import Json, curl, errors, headers
+from antiphon_compat.openapi.parts import Json, curl, errors, headers, message
 
 _SCENARIO: Json = {"type": "string", "maxLength": 256, "default": "daily", "description": "Who answers."}
 _HISTORY: Json = {
@@ -13,15 +13,6 @@ _HISTORY: Json = {
         "properties": {"role": {"enum": ["system", "user", "assistant"]}, "content": {"type": "string"}},
     },
 }
-
-
-def _message(kind: str, description: str, *required: str, **properties: Json) -> Json:
-    return {
-        "description": description,
-        "type": "object",
-        "required": ["type", *required],
-        "properties": {"type": {"const": kind}, **properties},
-    }
 
 
 _TEXT: Json = {"type": "string"}
@@ -43,9 +34,9 @@ PATHS: Json = {
             },
             "x-messages": {
                 "client": [
-                    _message("start", "Begin a spoken turn.", scenario_id=_SCENARIO, history=_HISTORY),
-                    _message("stop", "End the spoken turn; its transcript and the reply follow."),
-                    _message(
+                    message("start", "Begin a spoken turn.", scenario_id=_SCENARIO, history=_HISTORY),
+                    message("stop", "End the spoken turn; its transcript and the reply follow."),
+                    message(
                         "text",
                         "Reply to typed text.",
                         "text",
@@ -55,14 +46,14 @@ PATHS: Json = {
                     ),
                 ],
                 "server": [
-                    _message("partial", "What was understood so far; it may still change.", "text", text=_TEXT),
-                    _message("final", "What was said.", "text", text=_TEXT),
-                    _message("delivery", "How the reply is spoken.", "tokens", tokens=_TEXT),
-                    _message("reply_delta", "A piece of the reply, before its audio.", "text", text=_TEXT),
-                    _message("audio_start", "Speech follows.", "sample_rate", sample_rate={"const": 24000}),
-                    _message("audio_end", "No more speech in this reply."),
-                    _message("reply_done", "The reply is complete.", "text", text=_TEXT),
-                    _message(
+                    message("partial", "What was understood so far; it may still change.", "text", text=_TEXT),
+                    message("final", "What was said.", "text", text=_TEXT),
+                    message("delivery", "How the reply is spoken.", "tokens", tokens=_TEXT),
+                    message("reply_delta", "A piece of the reply, before its audio.", "text", text=_TEXT),
+                    message("audio_start", "Speech follows.", "sample_rate", sample_rate={"const": 24000}),
+                    message("audio_end", "No more speech in this reply."),
+                    message("reply_done", "The reply is complete.", "text", text=_TEXT),
+                    message(
                         "error",
                         "The turn failed or a message was wrong; the socket stays open.",
                         "detail",
