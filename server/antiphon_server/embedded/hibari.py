@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol, TypeVar
@@ -15,6 +14,7 @@ from antiphon_server.embedded import reading, weights
 from antiphon_server.embedded.aliases import VOICE_ALIASES
 from antiphon_server.embedded.delivery import RENDERED_TAGS, PaceRange, Samples, chunks, render
 from antiphon_server.embedded.voices import LANGUAGES, NATURAL_VOICE, SHAPES, VoiceShape, engine_voices
+from antiphon_server.embedded.warm_up import first_output_ms
 from antiphon_server.engine.options import parse_options
 from antiphon_server.engine.protocol import EngineInfo, SpeechChunk, SpeechEnd, SpeechJob
 from antiphon_server.errors import EngineFailed, UnknownVoice
@@ -107,15 +107,7 @@ class HibariSynthesizer:
     async def warm_up(self) -> None:
         """Speak twice; the second time says how soon the first sound comes."""
         job = SpeechJob(text="Ready to speak.", voice=NATURAL_VOICE, sequence="warm-up")
-        for _ in range(2):
-            begin = time.perf_counter()
-            async with aclosing(self.speak(job)) as items:
-                first = await anext(items)
-                first_output_ms = (time.perf_counter() - begin) * 1000
-                rest = [item async for item in items]
-            if not isinstance(first, SpeechChunk) or len(rest) < 2:
-                raise EngineFailed("the speech model spoke nothing in its warm-up")
-        self._info = replace(self._info, first_output_ms=first_output_ms)
+        self._info = replace(self._info, first_output_ms=await first_output_ms(self.speak, job))
 
     async def _run(self, work: Callable[[], Result]) -> Result:
         try:

@@ -5,7 +5,6 @@ import json
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from antiphon_server.embedded.kokoro_files import Styles
 from antiphon_server.embedded.kokoro_phrases import Phrase, phrases, trimmed
 from antiphon_server.embedded.kokoro_text import Spelling, spellings
 from antiphon_server.embedded.kokoro_voices import DEFAULT_VOICE, VOICE_ALIASES, engine_voices, language_of
+from antiphon_server.embedded.warm_up import first_output_ms
 from antiphon_server.engine.options import parse_options
 from antiphon_server.engine.protocol import EngineInfo, SpeechChunk, SpeechEnd, SpeechJob
 from antiphon_server.errors import EngineFailed, UnknownVoice, UnsupportedFeature
@@ -150,15 +150,7 @@ class KokoroSynthesizer:
     async def warm_up(self) -> None:
         """Speak twice; the second time says how soon the first sound comes."""
         job = SpeechJob(text="Ready to speak.", voice=DEFAULT_VOICE, sequence="warm-up", is_first=True)
-        for _ in range(2):
-            begin = time.perf_counter()
-            async with aclosing(self.speak(job)) as items:
-                first = await anext(items)
-                first_output_ms = (time.perf_counter() - begin) * 1000
-                rest = [item async for item in items]
-            if not isinstance(first, SpeechChunk) or len(rest) < 2:
-                raise EngineFailed("the speech model spoke nothing in its warm-up")
-        self._info = replace(self._info, first_output_ms=first_output_ms)
+        self._info = replace(self._info, first_output_ms=await first_output_ms(self.speak, job))
 
     def _spelling_of(self, job: SpeechJob) -> Spelling:
         voice = next((voice for voice in self._info.voices if voice.id == job.voice), None)
