@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
 from antiphon_server.model.checkpoint import Checkpoint
-from antiphon_server.model.higgs_config import CODE_VOCABULARY, NUM_CODEBOOKS, HiggsConfig
+from antiphon_server.model.higgs_config import CODE_VOCABULARY, CONTEXT_POSITIONS, NUM_CODEBOOKS, HiggsConfig
 from antiphon_server.model.layout import CODE_EMBEDDING, FINAL_NORM, TEXT_EMBEDDING, layer_name
 
 
@@ -152,12 +152,9 @@ def rotation_table(config: HiggsConfig, *, device: torch.device | str = "cpu") -
     """Tabulate cosine and sine of every position, rounded to bf16 as in training: ``[positions, D]`` each, in fp32."""
     half = torch.arange(0, config.head_dim, 2, dtype=torch.float32)
     angles = torch.outer(
-        torch.arange(_MAX_POSITIONS, dtype=torch.float32), 1.0 / config.rope_theta ** (half / config.head_dim)
+        torch.arange(CONTEXT_POSITIONS, dtype=torch.float32), 1.0 / config.rope_theta ** (half / config.head_dim)
     ).repeat(1, 2)
     return angles.cos().bfloat16().float().to(device), angles.sin().bfloat16().float().to(device)
-
-
-_MAX_POSITIONS = 8192
 
 
 def rotate(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

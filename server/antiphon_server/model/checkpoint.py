@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,7 +44,7 @@ class Report:
     @property
     def num_parameters(self) -> int:
         """Values in all tensors but the tied copies."""
-        return sum(_count(stored.shape) for name, stored in self.tensors.items() if name not in DUPLICATES)
+        return sum(math.prod(stored.shape) for name, stored in self.tensors.items() if name not in DUPLICATES)
 
 
 def inspect_checkpoint(folder: Path) -> Report:
@@ -172,10 +173,3 @@ def _differences(expected: Mapping[str, Shape], tensors: Mapping[str, Stored]) -
             yield f"{name} has shape {list(stored.shape)}, expected {list(expected[name])}"
         elif stored.dtype not in _DTYPES:
             yield f"{name} has type {stored.dtype}, expected one of {', '.join(_DTYPES)}"
-
-
-def _count(shape: Shape) -> int:
-    num = 1
-    for size in shape:
-        num *= size
-    return num
