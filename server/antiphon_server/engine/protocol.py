@@ -10,6 +10,8 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from antiphon_server.engine.reference import SpeechReference
+
 LISTENING_RATE_HZ = 16_000
 """Rate of audio given to transcribers and voice activity."""
 
@@ -57,6 +59,20 @@ class EngineInfo:
     supports_instructions: bool = False
     supports_translation: bool = False
     supports_thinking: bool = False
+    supports_history: bool = False
+    """Whether ``SpeechJob.previous`` and ``continuity`` are heard."""
+    has_codec_frames: bool = False
+    """Whether ``SpeechJob.first_chunk_frames`` has an effect."""
+    counts_tokens: bool = False
+    """Whether it is a ``TokenCounter``."""
+    has_stats: bool = False
+    """Whether it is ``Observed``."""
+    num_codebooks: int = 0
+    """Codes of a frame of a ``SpeechReference``; 0 without a codec."""
+    continuity: str = "NONE"
+    """What ``SpeechJob.continuity`` is where nothing is asked: NONE, CONTEXT or SEQUENCE."""
+    call_options: Mapping[str, object] = field(default_factory=dict)
+    """Names of ``SpeechJob.options`` with their defaults: bool, int, float or str."""
     first_output_ms: float = 0.0
     """Time to first output measured in the warm-up; the first guess of admission."""
 
@@ -69,7 +85,7 @@ class SpeechJob:
     voice: str
     """Id of one of the engine's voices."""
     sequence: str
-    """Segments of one sequence belong together; an engine with memory keeps its state between them."""
+    """Segments of one sequence belong together; an engine with memory keeps its state between them. Unique."""
     language: str = ""
     speed: float = 1.0
     """0.25 to 4.0."""
@@ -84,6 +100,23 @@ class SpeechJob:
     """Catalogue tags in effect, as "category:value"; for engines that render them."""
     is_first: bool = False
     """Nothing of its sequence was spoken yet: an early beginning is worth more than a long one."""
+    caller: str = ""
+    """Who asks; callers take turns where places are few."""
+    due_at: float | None = None
+    """Monotonic second of this machine after which the sound is worthless; None without one."""
+    reference: tuple[SpeechReference, ...] = ()
+    """Speech to sound like, in place of ``voice``; at most one."""
+    previous: tuple[SpeechReference, ...] = ()
+    """What was said before this sequence, oldest first, with transcripts."""
+    continuity: str = ""
+    """Which earlier segments of its sequence it hears of: NONE, CONTEXT (some) or SEQUENCE (all that fit); empty: the
+    engine's own."""
+    max_context_segments: int | None = None
+    """Most earlier segments of CONTEXT; None: the engine's own."""
+    first_chunk_frames: int | None = None
+    """Codec frames of the first sound; 0: no small beginning; None: the engine's own."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    """Some of ``EngineInfo.call_options``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,17 @@ from antiphon_server.engine.protocol import (
     SpeechJob,
     Transcript,
 )
+from antiphon_server.engine.reference import ReferenceClip, SpeechReference
 from antiphon_server.engine.spec import EngineSpec
+from antiphon_server.engine.stats import EngineStats
 
 Message = (
     SpeechJob
     | SpeechChunk
     | SpeechEnd
+    | ReferenceClip
+    | SpeechReference
+    | EngineStats
     | ListenJob
     | Transcript
     | ChatJob

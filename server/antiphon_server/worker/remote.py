@@ -19,7 +19,9 @@ from antiphon_server.engine.protocol import (
     SpeechJob,
     Transcript,
 )
+from antiphon_server.engine.reference import ReferenceClip, SpeechReference
 from antiphon_server.engine.spec import Role
+from antiphon_server.engine.stats import EngineStats
 from antiphon_server.errors import BodyTooLarge, EngineFailed
 from antiphon_server.worker.codec import decode, encode
 from antiphon_server.worker.frame import FrameTooLarge
@@ -74,6 +76,31 @@ class RemoteSynthesizer(_Face):
                 raise EngineFailed("the engine ended without saying how")
         finally:
             await call.aclose()
+
+    async def encode(self, clip: ReferenceClip) -> SpeechReference:
+        """Turn a clip into codes.
+
+        Raises:
+            EngineRestarting: If the process dies meanwhile, or has died and is not back.
+            SpeechError: What the engine raised.
+        """
+        return cast("SpeechReference", decode(await self._line().ask(self.role, "encode", encode(clip))))
+
+    async def count_tokens(self, texts: tuple[str, ...]) -> tuple[int, ...]:
+        """Count the tokens of each text.
+
+        Raises:
+            EngineRestarting: If the process dies meanwhile, or has died and is not back.
+        """
+        return tuple(await self._line().ask(self.role, "count_tokens", list(texts)))
+
+    async def stats(self) -> EngineStats:
+        """Read the process's figures.
+
+        Raises:
+            EngineRestarting: If the process dies meanwhile, or has died and is not back.
+        """
+        return cast("EngineStats", decode(await self._line().ask(self.role, "stats")))
 
 
 class RemoteTranscriber(_Face):

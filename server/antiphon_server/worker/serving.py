@@ -16,7 +16,9 @@ from antiphon_server.engine.protocol import (
     VoiceActivity,
     VoiceActivityStream,
 )
+from antiphon_server.engine.reference import Cloner, ReferenceClip, TokenCounter
 from antiphon_server.engine.spec import Role
+from antiphon_server.engine.stats import Observed
 from antiphon_server.errors import Cancelled, EngineFailed, EngineRestarting
 from antiphon_server.worker.channel import Channel
 from antiphon_server.worker.codec import Message, decode, encode
@@ -69,6 +71,9 @@ class CallServer:
         self._running: dict[int, _Running] = {}
         self._voice_streams: dict[int, VoiceActivityStream] = {}
         self._answers: dict[tuple[str, str], Callable[..., Awaitable[object]]] = {
+            ("synthesizer", "encode"): self._encode_clip,
+            ("synthesizer", "count_tokens"): self._count_tokens,
+            ("synthesizer", "stats"): self._stats,
             ("transcriber", "transcribe"): self._transcribe,
             ("voice_activity", "open"): self._open_voice,
             ("voice_activity", "score"): self._score_voice,
@@ -137,6 +142,16 @@ class CallServer:
 
     def _speak(self, job: list[Any]) -> AsyncIterator[Message]:
         return cast("Synthesizer", self._engines["synthesizer"]).speak(cast("SpeechJob", decode(job)))
+
+    async def _encode_clip(self, clip: list[Any]) -> object:
+        cloner = cast("Cloner", self._engines["synthesizer"])
+        return encode(await cloner.encode(cast("ReferenceClip", decode(clip))))
+
+    async def _count_tokens(self, texts: list[str]) -> object:
+        return list(await cast("TokenCounter", self._engines["synthesizer"]).count_tokens(tuple(texts)))
+
+    async def _stats(self) -> object:
+        return encode(await cast("Observed", self._engines["synthesizer"]).stats())
 
     def _reply(self, job: list[Any]) -> AsyncIterator[Message]:
         return cast("ChatModel", self._engines["chat"]).reply(cast("ChatJob", decode(job)))

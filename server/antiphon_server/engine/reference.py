@@ -1,0 +1,49 @@
+"""What a voice is cloned from, and what was said before: clips, and the codec codes an engine makes of them.
+
+An engine that clones encodes a clip once; its codes (5 KB for 12 seconds) then travel with every job, so no engine has
+to remember a caller's voice.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceClip:
+    """Sound to encode."""
+
+    pcm: bytes
+    """s16le mono."""
+    rate_hz: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechReference:
+    """A stretch of speech as an engine sees it."""
+
+    codes: bytes
+    """Codec codes frame after frame, undelayed, each as an unsigned 16-bit little-endian number."""
+    transcript: str = ""
+    """What is said in it; empty: unknown."""
+
+
+class Cloner(Protocol):
+    """A Synthesizer that says ``supports_cloning``."""
+
+    async def encode(self, clip: ReferenceClip) -> SpeechReference:
+        """Turn a clip into codes, without a transcript; the same clip is encoded once.
+
+        Raises:
+            InvalidField: If it is shorter or longer than the model takes.
+            BadAudio: If it is silent.
+            EngineFailed: If the model failed.
+        """
+        ...
+
+
+class TokenCounter(Protocol):
+    """A Synthesizer that says ``counts_tokens``."""
+
+    async def count_tokens(self, texts: tuple[str, ...]) -> tuple[int, ...]:
+        """Count the tokens of each text as the model reads it."""
+        ...
