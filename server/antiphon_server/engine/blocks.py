@@ -63,6 +63,13 @@ class BlockManager:
                 self._by_key[key] = block
                 self._key_of[block] = key
 
+    def withdraw(self, blocks: Sequence[int]) -> None:
+        """Let nobody find these held blocks by a prefix any more; who holds them goes on."""
+        for block in blocks:
+            key = self._key_of.pop(block, None)
+            if key is not None:
+                del self._by_key[key]
+
     def give_back(self, blocks: Sequence[int]) -> None:
         """Let go of blocks.
 

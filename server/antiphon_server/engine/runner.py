@@ -8,6 +8,8 @@ Row = tuple[int, ...]
 """Eight codes of one step, delayed; all -1 after the end."""
 
 STOPPED: Row = (-1,) * 8
+BROKEN: Row = (-2,) * 8
+"""What is drawn from scores that are no numbers; its sequence cannot go on, the others can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,8 @@ class Runner(Protocol):
         """Wait for the oldest launch that has not been collected; a row for each of its parts."""
         ...
 
-    def decode_windows(self, parts: Sequence[WindowPart]) -> Sequence[bytes]:
-        """Turn windows into s16le samples of their middle frames, 960 a frame."""
+    def decode_windows(self, parts: Sequence[WindowPart]) -> Sequence[bytes | None]:
+        """Turn windows into s16le samples of their middle frames, 960 a frame; None where they are no numbers."""
         ...
 
     def end(self, slot: int) -> None:

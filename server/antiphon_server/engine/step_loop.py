@@ -11,10 +11,10 @@ from functools import partial
 from typing import Protocol
 
 from antiphon_server.engine.blocks import BlockManager, prefix_keys
-from antiphon_server.engine.runner import DecodePart, PrefillPart, Runner
+from antiphon_server.engine.runner import BROKEN, DecodePart, PrefillPart, Row, Runner
 from antiphon_server.engine.sequence import Ask, Finish, Sequence
 from antiphon_server.engine.waiting import WaitingRoom
-from antiphon_server.errors import ContextOverflow, Overloaded, SpeechError
+from antiphon_server.errors import ContextOverflow, EngineFailed, Overloaded, SpeechError
 
 CONTEXT_POSITIONS = 8192
 MAX_UNDELIVERED_SAMPLES = 48_000
@@ -133,7 +133,7 @@ class StepLoop:
             self.blocks.publish(prefix_keys(ask.prompt[:cut], self.blocks.block_size), sequence.blocks)
         if row is not None:
             sequence.num_drawn = 1
-            sequence.take_row(row)
+            self._take_row(sequence, row)
         return True
 
     def _launch(self) -> bool:
@@ -153,7 +153,7 @@ class StepLoop:
         if not self._launched or not (is_full or not any(s.needs_row for s in self.running)):
             return False
         for sequence, row in zip(self._launched.popleft(), self.runner.collect(), strict=True):
-            sequence.take_row(row)
+            self._take_row(sequence, row)
         return True
 
     def _decode_audio(self) -> bool:
@@ -163,6 +163,9 @@ class StepLoop:
         if planned:
             pcms = self.runner.decode_windows([sequence.cut(window) for sequence, window in planned])
             for (sequence, window), pcm in zip(planned, pcms, strict=True):
+                if pcm is None:
+                    self._break(sequence)
+                    continue
                 sequence.note_emitted(window, len(pcm) // 2)
                 self._listeners[sequence].take_audio(pcm)
         for sequence in due:
@@ -205,6 +208,21 @@ class StepLoop:
         sequence.finish = finish
         self._release(sequence)
         self._listeners.pop(sequence).take_end(sequence)
+
+    def _take_row(self, sequence: Sequence, row: Row) -> None:
+        if row == BROKEN:
+            self._break(sequence)
+        else:
+            sequence.take_row(row)
+
+    def _break(self, sequence: Sequence) -> None:
+        """Fail a sequence whose figures are no numbers. Its prefix may be why, so nobody else may find that."""
+        if sequence not in self._listeners:
+            return
+        self.blocks.withdraw(sequence.blocks)
+        self._release(sequence)
+        error = EngineFailed("the speech model computed something that is no number, and gave this speech up")
+        self._listeners.pop(sequence).take_failure(error)
 
     def _release(self, sequence: Sequence) -> None:
         if sequence.slot < 0:

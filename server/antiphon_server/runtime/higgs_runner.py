@@ -84,7 +84,7 @@ class HiggsRunner:
         """Give the oldest launch's rows; see ``Runner``."""
         return self._results.popleft()
 
-    def decode_windows(self, parts: Sequence[WindowPart]) -> Sequence[bytes]:
+    def decode_windows(self, parts: Sequence[WindowPart]) -> Sequence[bytes | None]:
         """Decode each window alone, so that none can change another's bits; see ``Runner``."""
         return [self._decode_window(part) for part in parts]
 
@@ -92,9 +92,11 @@ class HiggsRunner:
         """Free a slot; see ``Runner``."""
         self._state.end(slot)
 
-    def _decode_window(self, part: WindowPart) -> bytes:
+    def _decode_window(self, part: WindowPart) -> bytes | None:
         codes = torch.from_numpy(undelay(np.array(part.rows))).to(self._backbone.device)
         samples = self._codec.decode(codes[None])[0]
+        if not bool(samples.isfinite().all()):
+            return None
         end = len(samples) - part.num_right * SAMPLES_PER_FRAME
         return to_pcm(samples[part.num_left * SAMPLES_PER_FRAME : end])
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from antiphon_server.codec.delay import BOC, EOC, NUM_CODEBOOKS
-from antiphon_server.engine.runner import Draw
+from antiphon_server.engine.runner import BROKEN, STOPPED, Draw
 
-STOP = -1
+STOP = STOPPED[0]
 """What a finished sequence writes instead of codes."""
 _GREEDY_BELOW = 1e-5
 _WORD = 0xFFFF_FFFF
@@ -52,9 +52,14 @@ class SamplerState:
 
 @torch.inference_mode()
 def sample(state: SamplerState, slots: Tensor, logits: Tensor) -> Tensor:
-    """Draw one row for each of ``slots`` ``[B]`` from ``logits`` ``[B, 8, 1026]``: rows ``[B, 8]``, STOP where done."""
-    drawn = _draw(state, slots, logits)
-    return _advance(state, slots, drawn)
+    """Draw one row for each of ``slots`` ``[B]`` from ``logits`` ``[B, 8, 1026]``: rows ``[B, 8]``, STOP where done.
+
+    A row of which a score is no finite number is BROKEN, and its slot is done: a code drawn from it would be noise.
+    """
+    is_broken = ~logits.isfinite().flatten(1).all(1) & ~state.is_done[slots]
+    rows = _advance(state, slots, _draw(state, slots, logits))
+    state.is_done[slots] |= is_broken
+    return torch.where(is_broken[:, None], BROKEN[0], rows)
 
 
 def _draw(state: SamplerState, slots: Tensor, logits: Tensor) -> Tensor:

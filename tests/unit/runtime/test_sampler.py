@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antiphon_server.engine.runner import Draw
+from antiphon_server.engine.runner import BROKEN, Draw
 from antiphon_server.runtime.sampler import STOP, SamplerState, gumbel, hash_words, kept_log_probs, sample
 from support.delay_oracle import EOC, DelayOracle
 
@@ -55,6 +55,25 @@ def test_slots_do_not_disturb_each_other():
         rows = sample(crowd, order, logits[order])
         own = sample(alone, torch.tensor([0]), logits[40:41])
         assert torch.equal(rows[(order == 40).nonzero()[0, 0]], own[0])
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_one_score_that_is_no_number_breaks_its_row_and_no_other(bad, temperature):
+    logits = torch.randn(3, 8, VOCABULARY, generator=torch.Generator().manual_seed(6))
+    spoilt = logits.clone()
+    spoilt[1, 5, 700] = bad
+    healthy, state = SamplerState(3), SamplerState(3)
+    for slot in range(3):
+        for one in (healthy, state):
+            one.begin(slot, Draw(seed=slot, temperature=temperature), VOCABULARY)
+    slots = torch.arange(3)
+    expected, rows = sample(healthy, slots, logits), sample(state, slots, spoilt)
+    assert tuple(rows[1].tolist()) == BROKEN
+    assert torch.equal(rows[[0, 2]], expected[[0, 2]])
+    after = sample(state, slots, spoilt)
+    assert after[1].tolist() == [STOP] * 8
+    assert torch.equal(after[[0, 2]], sample(healthy, slots, logits)[[0, 2]])
 
 
 def test_greedy_takes_the_likeliest_and_needs_no_seed():
