@@ -1,6 +1,7 @@
 """One utterance being spoken: engine samples in, bytes of the caller's format out, and the books that go with it."""
 
 import hashlib
+import secrets
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -30,6 +31,7 @@ class Utterance:
         """
         self.id = utterance_id
         self.settings = settings
+        self._sequence = secrets.token_hex(8)  # ids repeat from call to call, and engines remember sequences
         rate_hz = settings.format.sample_rate_hz
         self.playback = Playback(rate_hz)
         self._accepted_at = accepted_at
@@ -138,7 +140,7 @@ class Utterance:
         job = SpeechJob(
             text=segment.text,
             voice=settings.voice_of(segment.speaker),
-            sequence=self.id,
+            sequence=self._sequence,
             language=settings.language,
             speed=settings.speed_of(segment),
             pitch_semitones=settings.pitch_of(segment),
