@@ -8,6 +8,7 @@ from aiohttp import web
 
 from antiphon_compat import status
 from antiphon_compat.bodies import hold_back, leave_unread
+from antiphon_compat.callers import CALLERS_KEY, Callers
 from antiphon_compat.config import CompatConfig, split_address
 from antiphon_compat.http_server import HttpRunner
 from antiphon_compat.metrics import METRICS_KEY, HttpMetrics, metered, metrics_page, note_beginning
@@ -29,6 +30,7 @@ def build_app(config: CompatConfig, upstream: Upstream) -> web.Application:
     app = web.Application(middlewares=[leave_unread, metered, request_scope, page_guard])
     app[CONFIG_KEY] = config
     app[UPSTREAM_KEY] = upstream
+    app[CALLERS_KEY] = Callers()
     app[METRICS_KEY] = HttpMetrics()
     app[voice.SOCKETS_KEY] = set()
     app[speech_ws.SPEECH_SOCKETS_KEY] = set()

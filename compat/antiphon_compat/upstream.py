@@ -21,6 +21,7 @@ from antiphon.speech.v1 import (
 from antiphon_client.connection import ChannelOption, channel_options, service_config
 from antiphon_client.ending import CallEnding
 from antiphon_client.errors import from_rpc_error
+from antiphon_compat.callers import CALLERS_KEY
 from antiphon_compat.errors import from_client_error
 
 Metadata = tuple[tuple[str, str], ...]
@@ -97,8 +98,10 @@ def _channel_options(target: str) -> list[ChannelOption]:
 
 
 def call_metadata(request: web.Request, *, request_id: str = "") -> Metadata:
-    """Pass on who asks: the request id, and the trace if the caller sent a well-formed one."""
+    """Pass on who asks: the request id, a name of the caller, and the trace if the caller sent a well-formed one."""
     found: Metadata = (("x-request-id", request_id or request[REQUEST_ID_KEY]),)
+    if caller := request.app[CALLERS_KEY].name_of(request):
+        found += (("x-antiphon-caller", caller),)
     traceparent = request.headers.get("traceparent", "")
     if _TRACEPARENT.fullmatch(traceparent):
         found += (("traceparent", traceparent),)
