@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from antiphon_server.engine.continuity import Spoken
+from antiphon_server.engine.runner import Row
 from antiphon_server.model.tokenizer import AUDIO, REF_AUDIO, REF_TEXT, TEXT, TTS
-
-Row = tuple[int, ...]
-"""Eight codes of one position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +16,6 @@ class Reference:
     """Delayed rows, with their BOC and EOC corners: frames + 7."""
     transcript: tuple[int, ...] = ()
     """Its text ids; empty if unknown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """A segment that was spoken before in the same sequence."""
-
-    text: tuple[int, ...]
-    rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from antiphon_server.engine.continuity import Spoken
 from antiphon_server.errors import ModelNotInstalled
-from antiphon_server.model.prompt import Reference, Spoken, build_prompt
+from antiphon_server.model.prompt import Reference, build_prompt
 from antiphon_server.model.tokenizer import AUDIO, DELIVERY_TAGS, REF_AUDIO, REF_TEXT, TEXT, TTS, TextTokenizer, tag_ids
 from antiphon_server.model.vocabulary import added_tokens, byte_tokenizer
 from support.qwen_vocabulary import qwen_tokenizer_json
