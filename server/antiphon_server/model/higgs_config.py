@@ -1,7 +1,7 @@
 """The sizes of a Higgs Audio v3 TTS model, read from its ``config.json``."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,11 @@ CODE_VOCABULARY = 1026
 CONTEXT_POSITIONS = 8192
 """Length of the training sequences; the limit of prompt and speech together."""
 _ROPE_THETA = 1_000_000.0
+_RMS_EPS = 1e-6
+_V2_TYPES = ("higgs_audio", "higgs_audio_v2", "higgs_audio_2")
 _MIN_VOCABULARY = 151_727  # the last added token is 151726
+_MAX_LAYERS = 1000
+_MAX_SIZE = 1 << 20
 _MAX_CONFIG_BYTES = 1 << 20
 
 
@@ -31,7 +35,7 @@ class HiggsConfig:
     num_kv_heads: int = 8
     head_dim: int = 128
     vocabulary: int = 151_936
-    rms_eps: float = 1e-6
+    rms_eps: float = _RMS_EPS
     rope_theta: float = _ROPE_THETA
 
     @property
@@ -62,22 +66,31 @@ def parse_config(found: Mapping[str, Any]) -> HiggsConfig:
     """Check the content of a ``config.json``.
 
     Raises:
-        ModelNotInstalled: If it is of another model, or a size is missing or impossible.
+        ModelNotInstalled: If it is of another model, or sizes are missing or impossible; the message lists all.
     """
-    architectures, model_type = found.get("architectures") or [], found.get("model_type")
-    if ARCHITECTURE not in architectures or model_type != MODEL_TYPE:
-        shown = ", ".join(map(str, architectures)) or "none"
-        raise ModelNotInstalled(
-            f"the checkpoint is of another model: architecture {shown}, type {model_type}; expected {ARCHITECTURE}"
-        )
+    _check_model(found)
     text, audio = found.get("text_config"), found.get("audio_encoder_config")
     if not isinstance(text, dict) or not isinstance(audio, dict):
         raise ModelNotInstalled("config.json lacks text_config or audio_encoder_config")
-    _check_audio(audio)
-    sizes = {name: _size(text, key) for name, key in _SIZE_KEYS.items()}
-    config = HiggsConfig(**sizes, rms_eps=float(text.get("rms_norm_eps") or 1e-6), rope_theta=_rope_theta(text))
-    _check_sizes(config)
+    problems = [*_audio_problems(audio), *_text_problems(text)]
+    if not problems:
+        sizes = {name: text[key] for name, key in _SIZE_KEYS.items()}
+        config = HiggsConfig(**sizes, rms_eps=text.get("rms_norm_eps") or _RMS_EPS, rope_theta=_rope_theta(text))
+        problems += _size_problems(config)
+    if problems:
+        raise ModelNotInstalled("config.json: " + "; ".join(problems))
     return config
+
+
+def _check_model(found: Mapping[str, Any]) -> None:
+    named = found.get("architectures")
+    architectures, model_type = named if isinstance(named, list) else [named], found.get("model_type")
+    if ARCHITECTURE not in architectures or model_type != MODEL_TYPE:
+        shown = ", ".join(str(name) for name in architectures if name) or "none"
+        wanted = ARCHITECTURE + ("; that is Higgs Audio v2" if str(model_type) in _V2_TYPES else "")
+        raise ModelNotInstalled(
+            f"the checkpoint is of another model: architecture {shown}, type {model_type}; expected {wanted}"
+        )
 
 
 _SIZE_KEYS = {
@@ -91,11 +104,19 @@ _SIZE_KEYS = {
 }
 
 
-def _size(text: Mapping[str, Any], key: str) -> int:
-    value = text.get(key)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ModelNotInstalled(f"config.json text_config.{key} must be a positive whole number, not {value!r}")
-    return value
+def _text_problems(text: Mapping[str, Any]) -> Iterator[str]:
+    for key in _SIZE_KEYS.values():
+        value = text.get(key)
+        limit = _MAX_LAYERS if key == "num_hidden_layers" else _MAX_SIZE
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= limit:
+            yield f"text_config.{key} must be a whole number from 1 to {limit}, not {value!r}"
+    nested = text.get("rope_parameters")
+    bases = {"rope_theta": text.get("rope_theta"), "rms_norm_eps": text.get("rms_norm_eps")}
+    if isinstance(nested, dict):
+        bases["rope_parameters.rope_theta"] = nested.get("rope_theta")
+    for key, value in bases.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value > 0):
+            yield f"text_config.{key} must be a positive number, not {value!r}"
 
 
 def _rope_theta(text: Mapping[str, Any]) -> float:
@@ -105,20 +126,15 @@ def _rope_theta(text: Mapping[str, Any]) -> float:
     return float(theta) if theta else _ROPE_THETA
 
 
-def _check_audio(audio: Mapping[str, Any]) -> None:
+def _audio_problems(audio: Mapping[str, Any]) -> Iterator[str]:
     wanted = {"num_codebooks": NUM_CODEBOOKS, "vocab_size": CODE_VOCABULARY, "use_delay_pattern": True}
     for key, value in wanted.items():
         if audio.get(key) != value:
-            raise ModelNotInstalled(f"config.json audio_encoder_config.{key} must be {value}, not {audio.get(key)!r}")
+            yield f"audio_encoder_config.{key} must be {value}, not {audio.get(key)!r}"
 
 
-def _check_sizes(config: HiggsConfig) -> None:
+def _size_problems(config: HiggsConfig) -> Iterator[str]:
     if config.num_heads % config.num_kv_heads or config.head_dim % 2:
-        raise ModelNotInstalled(
-            f"config.json: {config.num_heads} heads cannot share {config.num_kv_heads} key heads of {config.head_dim}"
-        )
+        yield f"{config.num_heads} heads cannot share {config.num_kv_heads} key heads of {config.head_dim}"
     if config.vocabulary < _MIN_VOCABULARY:
-        raise ModelNotInstalled(
-            f"config.json text_config.vocab_size must be {_MIN_VOCABULARY} or more for the audio tokens, "
-            f"not {config.vocabulary}"
-        )
+        yield f"text_config.vocab_size must be {_MIN_VOCABULARY} or more for the audio tokens, not {config.vocabulary}"

@@ -5,10 +5,8 @@ Sizes of the codec are not in the checkpoint's config; the tensors themselves sa
 
 from collections.abc import Iterator
 
-from antiphon_server.codec.sizes import CodecSizes
+from antiphon_server.codec.sizes import CodecSizes, Shape
 from antiphon_server.model.higgs_config import CODE_VOCABULARY, NUM_CODEBOOKS, HiggsConfig
-
-Shape = tuple[int, ...]
 
 TEXT_EMBEDDING = "tied.embedding.text_embedding.weight"
 CODE_EMBEDDING = "tied.embedding.modality_embeddings.0.embedding.weight"

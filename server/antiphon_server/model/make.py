@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from antiphon_server.codec.sizes import CodecSizes
+from antiphon_server.codec.sizes import CodecSizes, Shape
 from antiphon_server.model.higgs_config import ARCHITECTURE, CODE_VOCABULARY, MODEL_TYPE, NUM_CODEBOOKS, HiggsConfig
-from antiphon_server.model.layout import CODE_EMBEDDING, DUPLICATES, TEXT_EMBEDDING, Shape, checkpoint_shapes
+from antiphon_server.model.layout import CODE_EMBEDDING, DUPLICATES, TEXT_EMBEDDING, checkpoint_shapes
 from antiphon_server.model.vocabulary import byte_tokenizer, tokenizer_config
 
 _PIECE_VALUES = 1 << 22

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from antiphon_server.model.checkpoint import Report, inspect_checkpoint
+from antiphon_server.model.inspection import Report, inspect_checkpoint
 from antiphon_server.model.make import SIZES, make_checkpoint
 
 _EPILOG = """\

@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 from antiphon_server.codec.sizes import CodecSizes, sizes_of
 from antiphon_server.errors import ModelNotInstalled
 from antiphon_server.model.backbone import Backbone
-from antiphon_server.model.checkpoint import inspect_checkpoint, open_checkpoint
+from antiphon_server.model.checkpoint import open_checkpoint
+from antiphon_server.model.inspection import inspect_checkpoint
 from antiphon_server.model.layout import CODEC_PREFIX, DUPLICATES, layer_name
 from antiphon_server.model.make import SIZES, make_checkpoint
 
@@ -108,15 +109,77 @@ def test_everything_that_is_wrong_is_listed_at_once(folder):
 def test_a_half_downloaded_file_is_named(folder):
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:1_000_000])
-    assert "model.safetensors is cut or damaged" in problems(folder)
+    assert "model.safetensors is cut, maybe half downloaded: 1,000,000 bytes of " in problems(folder)
+    path.write_bytes(path.read_bytes()[:1000])
+    assert "1,000 bytes of the" in problems(folder)
 
 
-def test_a_missing_shard_and_a_missing_tokenizer_are_named(folder):
-    (folder / "model.safetensors").unlink()
+@pytest.mark.parametrize("content", [b"", b"<html>not found</html>", (5).to_bytes(8, "little") + b"[1,2]"])
+def test_a_file_that_is_no_safetensors_file_is_named(folder, content):
+    (folder / "model.safetensors").write_bytes(content)
+    assert "model.safetensors is" in problems(folder)
+    assert len(inspect_checkpoint(folder).problems) == 1
+
+
+def test_a_file_longer_than_its_header_says_is_damaged(folder):
+    with (folder / "model.safetensors").open("ab") as file:
+        file.write(b"more")
+    assert "model.safetensors is damaged: " in problems(folder)
+
+
+def test_a_missing_file_and_a_missing_tokenizer_are_named(folder):
+    (folder / "model.safetensors").rename(folder / "model.safetensors.incomplete")
     (folder / "tokenizer.json").unlink()
-    listed = problems(folder)
-    assert "model.safetensors is missing" in listed
-    assert "tokenizer.json is missing" in listed
+    assert problems(folder).split("; ") == [
+        "tokenizer.json is missing",
+        "model.safetensors is missing",
+        "model.safetensors.incomplete is the rest of a download that was not finished",
+    ]
+
+
+def test_a_missing_shard_is_named_alone_with_and_without_the_index(folder):
+    tensors = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    names = sorted(tensors)
+    shards = [f"model-{number:05d}-of-00003.safetensors" for number in (1, 2, 3)]
+    for number, shard in enumerate(shards):
+        save_file({name: tensors[name] for name in names[number::3]}, folder / shard)
+    index = {"weight_map": {name: shards[at % 3] for at, name in enumerate(names)}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert open_checkpoint(folder).codec == SIZES["tiny"].codec
+    (folder / shards[1]).unlink()
+    assert problems(folder) == f"{shards[1]} is missing"
+    (folder / "model.safetensors.index.json").unlink()
+    assert problems(folder) == f"{shards[1]} is missing"
+
+
+def test_a_damaged_index_is_named(folder):
+    (folder / "model.safetensors.index.json").write_text("{")
+    assert problems(folder) == "model.safetensors.index.json is damaged"
+
+
+def test_tensors_of_the_second_version_are_told_apart(folder):
+    def edit(tensors):
+        for layer in range(3):
+            tensors[f"model.layers.{layer}.audio_mlp.up_proj.weight"] = torch.zeros(2, 2)
+
+    change(folder, edit)
+    assert "3 tensors are of Higgs Audio v2, which is another model: model.layers.0.audio_mlp" in problems(folder)
+
+
+def test_files_are_looked_at_even_if_the_config_is_damaged(folder):
+    (folder / "config.json").write_text("{")
+    (folder / "tokenizer.json").unlink()
+    (folder / "model.safetensors").write_bytes(b"")
+    assert len(inspect_checkpoint(folder).problems) == 3
+
+
+def test_tensors_of_several_types_are_read_as_the_buffers_want_them(folder):
+    change(folder, lambda tensors: tensors.update({NORM: tensors[NORM].float() + 2**-20}))
+    checkpoint = open_checkpoint(folder)
+    wanted = {NORM: torch.empty(64)}
+    assert list(checkpoint.read(wanted)) == [NORM]
+    assert torch.equal(wanted[NORM], load_file(folder / "model.safetensors")[NORM])
 
 
 def test_a_codec_without_its_telling_tensors_is_named(folder):
@@ -140,10 +203,23 @@ def test_a_null_base_of_the_rotation_is_a_million(folder):
             lambda c: c.update(architectures=["HiggsAudioV2ForConditionalGeneration"]),
             "another model: architecture HiggsA",
         ),
-        (lambda c: c.update(model_type="higgs_audio"), "type higgs_audio"),
+        (
+            lambda c: c.update(model_type="higgs_audio"),
+            "type higgs_audio; expected HiggsMultimodalQwen3ForConditionalGeneration; that is Higgs Audio v2",
+        ),
         (lambda c: c.pop("text_config"), "lacks text_config"),
-        (lambda c: c["text_config"].update(hidden_size=None), "hidden_size must be a positive whole number, not None"),
-        (lambda c: c["text_config"].update(num_hidden_layers=True), "num_hidden_layers must be a positive"),
+        (
+            lambda c: c["text_config"].update(hidden_size=None),
+            "hidden_size must be a whole number from 1 to 1048576, not None",
+        ),
+        (lambda c: c["text_config"].update(num_hidden_layers=True), "num_hidden_layers must be a whole number"),
+        (lambda c: c["text_config"].update(num_hidden_layers=10**9), "from 1 to 1000, not 1000000000"),
+        (
+            lambda c: c["text_config"].update(rms_norm_eps="small"),
+            "rms_norm_eps must be a positive number, not 'small'",
+        ),
+        (lambda c: c["text_config"].update(rope_parameters={"rope_theta": []}), "rope_theta must be a positive number"),
+        (lambda c: c.update(architectures=None), "another model: architecture none"),
         (lambda c: c["text_config"].update(num_attention_heads=3), "3 heads cannot share 2"),
         (lambda c: c["text_config"].update(vocab_size=1000), "vocab_size must be 151727 or more"),
         (lambda c: c["audio_encoder_config"].update(num_codebooks=12), "num_codebooks must be 8, not 12"),
