@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from prometheus_client import start_http_server
+from prometheus_client import REGISTRY, start_http_server
 
 from antiphon_server.config.settings import Config, EngineSettings
 from antiphon_server.embedded import kokoro_files
@@ -17,8 +17,10 @@ from antiphon_server.engine.spec import EngineSpec, PartSpec, Role
 from antiphon_server.errors import SpeechError
 from antiphon_server.rpc.server import Front
 from antiphon_server.telemetry import metrics
+from antiphon_server.telemetry.engine_figures import EngineFigures
 from antiphon_server.telemetry.logs import log
 from antiphon_server.worker.condition import EngineState, Supervision
+from antiphon_server.worker.observing import observe
 from antiphon_server.worker.supervisor import EngineProcess
 
 BUILT_IN = {
@@ -76,12 +78,9 @@ async def serve(config: Config) -> int:
     second = await asyncio.to_thread(second_tts, config)
     engines = build_engines(config, changed, second)
     front = Front(build_roster(config, engines), config)
+    watchers = [asyncio.create_task(_watch_engines(engines, front, changed)), asyncio.create_task(_watch_loop())]
     if config.metrics_listen:
-        host, _, port = config.metrics_listen.rpartition(":")
-        metrics_server, _ = await asyncio.to_thread(start_http_server, int(port), host)
-        log("metrics_served", address=f"{host}:{metrics_server.server_port}")
-    watcher = asyncio.create_task(_watch_engines(engines, front, changed))
-    ticker = asyncio.create_task(_watch_loop())
+        watchers.append(await _serve_metrics(config.metrics_listen, engines))
     try:
         address = await front.start()
         return await _live(config, engines, front, address, stop)
@@ -92,8 +91,18 @@ async def serve(config: Config) -> int:
         log("stopping", grace_s=config.grace_s)
         await front.stop(config.grace_s)
         await asyncio.gather(*(process.stop(0.0) for process in engines.all()))
-        for task in (watcher, ticker):
+        for task in watchers:
             task.cancel()
+
+
+async def _serve_metrics(address: str, engines: Engines) -> asyncio.Task[None]:
+    """Answer Prometheus; returns the task that keeps the engines' own figures fresh."""
+    host, _, port = address.rpartition(":")
+    server, _ = await asyncio.to_thread(start_http_server, int(port), host)
+    log("metrics_served", address=f"{host}:{server.server_port}")
+    figures = EngineFigures()
+    REGISTRY.register(figures)
+    return asyncio.create_task(observe(engines.all(), figures.note))
 
 
 async def _live(config: Config, engines: Engines, front: Front, address: str, stop: asyncio.Event) -> int:
