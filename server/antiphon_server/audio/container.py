@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -36,10 +36,31 @@ def decode_container(source: Path | BinaryIO, *, rate_out_hz: int = 16_000, max_
     """
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
-        check_whole(file)
-        check_tables(file, file.seek(0, os.SEEK_END))
-        file.seek(0)
-        yield from _Decoding(file, rate_out_hz, max_duration_ms).pieces()
+        _check(file)
+        yield from _Decoding(file, lambda _: rate_out_hz, max_duration_ms).pieces()
+
+
+def decode_first_channel(file: BinaryIO, *, rate_of: Callable[[int], int], max_duration_ms: int) -> tuple[bytes, int]:
+    """Return the first channel of a file's first audio stream as s16le, and its rate. Blocks; run it in a thread.
+
+    Args:
+        file: The file's bytes, seekable.
+        rate_of: Which rate to give, by the rate the file has; all of them in Hz.
+        max_duration_ms: Most audio to accept, in milliseconds; nothing beyond it is decoded.
+
+    Raises:
+        AudioTooLong: If the file says so, or as soon as more than the limit has been decoded.
+        BadAudio: If this is no audio, is damaged, or ends before its end.
+    """
+    _check(file)
+    decoding = _Decoding(file, rate_of, max_duration_ms, mixes=False)
+    return b"".join(decoding.pieces()), decoding.rate_hz
+
+
+def _check(file: BinaryIO) -> None:
+    check_whole(file)
+    check_tables(file, file.seek(0, os.SEEK_END))
+    file.seek(0)
 
 
 class _Nameless:
@@ -52,10 +73,15 @@ class _Nameless:
 
 
 class _Decoding:
-    def __init__(self, file: BinaryIO, rate_hz: int, max_duration_ms: int) -> None:
+    def __init__(
+        self, file: BinaryIO, rate_of: Callable[[int], int], max_duration_ms: int, *, mixes: bool = True
+    ) -> None:
         self._file = file
-        self._rate_hz = rate_hz
+        self._rate_of = rate_of
         self._max_duration_ms = max_duration_ms
+        self._mixes = mixes
+        self._resampler: av.AudioResampler | None = None
+        self.rate_hz = 0
         self._num_samples = 0
         self._has_stream = False
 
@@ -81,17 +107,24 @@ class _Decoding:
         declared_s = float(container.duration / av.time_base) if container.duration else 0.0
         self._check_duration(declared_s)
         stream.codec_context.options = {"max_samples": _MAX_FRAME_SAMPLES}
-        resampler = av.AudioResampler(format="s16", layout="mono", rate=self._rate_hz, frame_size=_PIECE_SAMPLES)
         for frame in container.decode(stream):
-            yield from self._resampled(resampler, frame)
-        if self._num_samples or declared_s:
-            yield from self._resampled(resampler, None)
+            if self._resampler is None:
+                self._resampler = self._open_resampler(frame.sample_rate)
+            yield from self._resampled(self._resampler, frame)
+        if self._resampler is not None:
+            yield from self._resampled(self._resampler, None)
         self._check_end(declared_s)
+
+    def _open_resampler(self, rate_hz: int) -> av.AudioResampler:
+        """Open it by the first frame: some headers say half the rate of what is decoded."""
+        self.rate_hz = self._rate_of(rate_hz)
+        layout = "mono" if self._mixes else None
+        return av.AudioResampler(format="s16p", layout=layout, rate=self.rate_hz, frame_size=_PIECE_SAMPLES)
 
     def _resampled(self, resampler: av.AudioResampler, frame: av.AudioFrame | None) -> Iterator[bytes]:
         for converted in resampler.resample(frame):
             self._num_samples += converted.samples
-            self._check_duration(self._num_samples / self._rate_hz)
+            self._check_duration(self._num_samples / self.rate_hz)
             yield bytes(converted.planes[0])[: converted.samples * 2]
 
     def _check_duration(self, seconds: float) -> None:
@@ -100,8 +133,8 @@ class _Decoding:
             raise AudioTooLong(f"audio must be at most {limit_s:g} s long, not {seconds:.1f} s or more", field="audio")
 
     def _check_end(self, declared_s: float) -> None:
-        decoded_s = self._num_samples / self._rate_hz
         if not self._num_samples:
             raise BadAudio("audio is empty: nothing could be decoded", field="audio")
+        decoded_s = self._num_samples / self.rate_hz
         if declared_s - decoded_s > max(_MISSING_S, _MISSING_SHARE * declared_s):
             raise BadAudio(f"audio is truncated: {decoded_s:.1f} s of {declared_s:.1f} s are there", field="audio")
