@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 from antiphon_server.audio.format import Encoding, Format
-from antiphon_server.engine.protocol import EngineInfo, SpeechChunk, SpeechEnd, SpeechJob
+from antiphon_server.engine.protocol import EngineInfo, SpeechChunk, SpeechEnd, SpeechJob, Synthesizer
 from antiphon_server.session.settings import ListenSettings, SpeechSettings
 from antiphon_server.session.speaking import SpeechSession
 
@@ -90,10 +90,12 @@ def silence(ms: int) -> bytes:
     return bytes(32 * ms)
 
 
-async def spoken(parts: list[str], settings: SpeechSettings | None = None) -> Events:
+async def spoken(
+    parts: list[str], settings: SpeechSettings | None = None, *, synthesizer: Synthesizer | None = None
+) -> Events:
     """Speak text that comes in parts; a part of "\\f" is a flush."""
     events = Events()
-    session = SpeechSession(EchoSynthesizer(), settings or speech_settings(), events.emit)
+    session = SpeechSession(synthesizer or EchoSynthesizer(), settings or speech_settings(), events.emit)
     running = asyncio.create_task(session.run())
     for part in parts:
         await (session.flush() if part == "\f" else session.add_text(part))

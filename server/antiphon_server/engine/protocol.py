@@ -85,7 +85,7 @@ class SpeechJob:
     voice: str
     """Id of one of the engine's voices."""
     sequence: str
-    """Segments of one sequence belong together; an engine with memory keeps its state between them. Unique."""
+    """Segments of one sequence belong together; an engine with memory keeps its state between them. One for a call."""
     language: str = ""
     speed: float = 1.0
     """0.25 to 4.0."""
@@ -99,7 +99,7 @@ class SpeechJob:
     tags: tuple[str, ...] = ()
     """Catalogue tags in effect, as "category:value"; for engines that render them."""
     is_first: bool = False
-    """Nothing of its sequence was spoken yet: an early beginning is worth more than a long one."""
+    """Nothing of its utterance was spoken yet: an early beginning is worth more than a long one."""
     caller: str = ""
     """Who asks; callers take turns where places are few."""
     due_at: float | None = None
@@ -131,7 +131,7 @@ class SpeechEnd:
     """Last item of ``speak``."""
 
     finish_reason: str = "STOP"
-    """A FinishReason of the contract without its prefix: STOP, LENGTH or RUNAWAY."""
+    """A FinishReason of the contract without its prefix: STOP, LENGTH, RUNAWAY, or DEADLINE after ``due_at``."""
     engine_ms: float = 0.0
     input_tokens: int = 0
     output_tokens: int = 0

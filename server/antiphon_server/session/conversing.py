@@ -12,6 +12,7 @@ from antiphon_server.session.act import Act
 from antiphon_server.session.events import Notice, ReplyEnded, Times, TurnBroken, TurnEvent, TurnOver
 from antiphon_server.session.listening import EndedUtterance, ListeningSession
 from antiphon_server.session.reply import Reply
+from antiphon_server.session.sequence import CallSequence
 from antiphon_server.session.settings import SpeechSettings
 from antiphon_server.session.speaking import unspoken
 
@@ -63,6 +64,7 @@ class ConversationSession:
         self._synthesizer = synthesizer
         self._history = history
         self._emit = emit
+        self._sequence = CallSequence()
         self._act: Act[TurnEvent] | None = None
         self._reply: Reply | None = None
         self._running: asyncio.Task[None] | None = None
@@ -152,8 +154,11 @@ class ConversationSession:
         if self._running is not None:
             await asyncio.wait([self._running])  # its last event is out, and it is putting its things away
         self._num_turns += 1
-        synthesizer = None if self.settings.is_text_only else self._synthesizer
-        reply = Reply(f"r{self._num_turns}", self._chat, synthesizer, self.settings.speech, self.settings.delivery)
+        settings = self.settings
+        synthesizer = None if settings.is_text_only else self._synthesizer
+        reply = Reply(
+            f"r{self._num_turns}", self._chat, synthesizer, settings.speech, settings.delivery, self._sequence
+        )
         act: Act[TurnEvent] = Act(self._emit)
         self._act, self._reply = act, reply
         self._running = asyncio.create_task(self._run(turn, act, reply))

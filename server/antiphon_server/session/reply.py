@@ -20,6 +20,7 @@ from antiphon_server.session.events import (
     TurnEvent,
 )
 from antiphon_server.session.script import Script
+from antiphon_server.session.sequence import CallSequence
 from antiphon_server.session.settings import SpeechSettings
 from antiphon_server.session.utterance import Utterance
 from antiphon_server.text.segment import Segment, Segmenter, has_speech
@@ -36,6 +37,7 @@ class Reply:
         synthesizer: Synthesizer | None,
         settings: SpeechSettings,
         delivery: str,
+        sequence: CallSequence,
     ) -> None:
         """Begin a reply.
 
@@ -45,12 +47,14 @@ class Reply:
             synthesizer: Speaks it; None for text only.
             settings: How it is spoken; its tag policy says whether the model's tags count.
             delivery: "key=value" pairs used when the reply brings no directive of its own.
+            sequence: Of the conversation.
         """
         self.id = utterance_id
         self._chat = chat
         self._synthesizer = synthesizer
         self._settings = settings
         self._fallback = delivery
+        self._sequence = sequence
         self._script = Script(utterance_id, settings)
         self._ended_turn_at = time.monotonic()
         self._first_token_at: float | None = None
@@ -127,10 +131,10 @@ class Reply:
         if segment.text:
             self._sentences.append(segment.text)
             await act.send(ReplySentence(self.id, segment.text))
-        if self._synthesizer is None:
+        if self._synthesizer is None or self._speech_reason == "DEADLINE":
             return
         if self.utterance is None:
-            self.utterance = Utterance(self.id, self._settings, accepted_at=self._ended_turn_at)
+            self.utterance = Utterance(self.id, self._settings, self._sequence, accepted_at=self._ended_turn_at)
             await act.send(ReplyAudioBegan(self.id, self._settings.format.sample_rate_hz))
         async with aclosing(self.utterance.speak(self._delivered(segment), self._synthesizer)) as outs:
             async for out in outs:
@@ -138,6 +142,10 @@ class Reply:
                     await self._send_audio(self.utterance, out, act)
                 else:
                     await act.send(out)
+
+    @property
+    def _speech_reason(self) -> str:
+        return "STOP" if self.utterance is None else self.utterance.finish_reason
 
     async def _send_audio(self, utterance: Utterance, out: AudioOut, act: Act[TurnEvent]) -> None:
         await act.send(out, note=lambda: utterance.wrote(out))
@@ -167,7 +175,7 @@ class Reply:
         return ReplyEnded(
             utterance_id=self.id,
             text=self.text,
-            finish_reason=self._end.finish_reason,
+            finish_reason=self._speech_reason if self._end.finish_reason == "STOP" else self._end.finish_reason,
             input_tokens=self._end.input_tokens,
             output_tokens=self._end.output_tokens,
             audio_ms=audio_ms,

@@ -54,6 +54,12 @@ class Script:
             self.is_closed = True
             self._changed.set()
 
+    def abandon(self) -> None:
+        """Drop what waits, and take nothing more."""
+        self.drain()
+        self.is_closed = True
+        self._changed.set()
+
     def warnings(self) -> list[tuple[str, str]]:
         """Hand over what the segmenter found odd since the last time, as (code, message)."""
         return self._segmenter.drain_warnings()

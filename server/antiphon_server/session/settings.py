@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from antiphon_server.audio.format import Format
+from antiphon_server.engine.reference import SpeechReference
 from antiphon_server.text.segment import Segment
 from antiphon_server.text.tags import TagPolicy
 
@@ -40,6 +41,26 @@ class SpeechSettings:
     emoji: bool = False
     urls: bool = False
     segment_gap_ms: int = 0
+    reference: tuple[SpeechReference, ...] = ()
+    """Speech to sound like, in place of ``voice``; at most one."""
+    speaker_references: Mapping[int, tuple[SpeechReference, ...]] = field(default_factory=dict)
+    """The same for the speakers of ``speaker_voices``; an empty one has a voice."""
+    previous: tuple[SpeechReference, ...] = ()
+    """What was said before the call, oldest first."""
+    continuity: str = ""
+    """NONE, CONTEXT or SEQUENCE; empty on an engine that hears nothing of earlier segments."""
+    max_context_segments: int | None = None
+    first_chunk_frames: int | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+    """All of the engine's options."""
+    caller: str = ""
+    """Who asks, for fairness between callers; never logged."""
+    due_at: float | None = None
+    """Monotonic second after which the sound is worthless."""
+
+    def reference_of(self, speaker: int) -> tuple[SpeechReference, ...]:
+        """Reference of one speaker of a dialogue."""
+        return self.speaker_references.get(speaker, self.reference)
 
     def voice_of(self, speaker: int) -> str:
         """Voice of one speaker of a dialogue."""
@@ -54,8 +75,10 @@ class SpeechSettings:
         return min(12.0, max(-12.0, self.pitch_semitones + segment.pitch_semitones))
 
     def changed(self, update: "SpeechUpdate") -> "SpeechSettings":
-        """Return these settings with the fields an update names."""
+        """Return these settings with the fields an update names; a voice takes the place of the reference."""
         fields = {key: value for key, value in dataclasses.asdict(update).items() if value is not None}
+        if update.voice is not None:
+            fields["reference"] = ()
         return dataclasses.replace(self, **fields)
 
 

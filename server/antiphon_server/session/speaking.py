@@ -11,6 +11,7 @@ from antiphon_server.errors import SpeechError, TextEmpty, TextTooLong
 from antiphon_server.session.act import Act
 from antiphon_server.session.events import AudioOut, Notice, SpeechEvent, UtteranceBegan, UtteranceCut
 from antiphon_server.session.script import Script
+from antiphon_server.session.sequence import CallSequence
 from antiphon_server.session.settings import SpeechSettings, SpeechUpdate
 from antiphon_server.session.utterance import Utterance
 from antiphon_server.text.segment import Segment
@@ -54,7 +55,9 @@ class SpeechSession:
         self._script: Script | None = None
         self._utterance: Utterance | None = None
         self._act: Act[SpeechEvent] | None = None
+        self._sequence = CallSequence()
         self._cancel_asked_at = 0.0
+        self._is_late = False
         self.is_speaking = False
         self._is_finished = self._had_text = self._had_speech = False
         self._had_silence = self._had_sound = False
@@ -186,19 +189,28 @@ class SpeechSession:
     async def _speak(self, script: Script, act: Act[SpeechEvent]) -> None:
         async for segment in script.segments():
             if self._utterance is None:
-                self._utterance = Utterance(script.id, self._settings, accepted_at=script.began_at)
+                self._utterance = Utterance(script.id, self._settings, self._sequence, accepted_at=script.began_at)
                 await act.send(UtteranceBegan(script.id))
             self._utterance.settings = self._settings
-            await self._note_unrendered(segment.tags, act)
-            await self._speak_segment(self._utterance, segment, act)
+            if not self._is_late:
+                await self._note_unrendered(segment.tags, act)
+                await self._speak_segment(self._utterance, segment, act)
+            self._keep_deadline(self._utterance, script)
             self._changed.set()
         if self._utterance is not None:
             if last := await self._utterance.finish():
                 await self._send_audio(self._utterance, last, act)
             ended = self._utterance.ended()
-            self._had_sound = self._had_sound or ended.num_samples > 0
+            self._had_sound = self._had_sound or ended.num_samples > 0 or self._is_late
             self._had_silence = self._had_silence or not ended.num_samples
             await act.send(ended, is_last=True)
+
+    def _keep_deadline(self, utterance: Utterance, script: Script) -> None:
+        """Speak nothing more in this call once the engine has found that its sound would come too late."""
+        self._is_late = self._is_late or utterance.finish_reason == "DEADLINE"
+        if self._is_late:
+            utterance.finish_reason = "DEADLINE"
+            script.abandon()
 
     async def _speak_segment(self, utterance: Utterance, segment: Segment, act: Act[SpeechEvent]) -> None:
         self.is_speaking = True

@@ -1,7 +1,5 @@
 """One utterance being spoken: engine samples in, bytes of the caller's format out, and the books that go with it."""
 
-import hashlib
-import secrets
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -10,6 +8,7 @@ from antiphon_server.engine.protocol import SpeechChunk, SpeechEnd, SpeechJob, S
 from antiphon_server.session.events import AudioOut, Notice, Times, UtteranceCut, UtteranceEnded
 from antiphon_server.session.outlet import Outlet
 from antiphon_server.session.playback import Playback
+from antiphon_server.session.sequence import CallSequence
 from antiphon_server.session.settings import SpeechSettings
 from antiphon_server.session.spoken import SpokenText
 from antiphon_server.telemetry import metrics
@@ -21,27 +20,31 @@ _CHUNK_MS = 80
 class Utterance:
     """Speaks segments one after the other through one outlet."""
 
-    def __init__(self, utterance_id: str, settings: SpeechSettings, *, accepted_at: float) -> None:
+    def __init__(
+        self, utterance_id: str, settings: SpeechSettings, sequence: CallSequence, *, accepted_at: float
+    ) -> None:
         """Open the outlet.
 
         Args:
             utterance_id: Unique in its call.
             settings: How to speak; the format stays, voice and delivery may be changed between segments.
+            sequence: Of the call; the utterance before must have ended, or been cut.
             accepted_at: Monotonic seconds at which its first text was committed.
         """
         self.id = utterance_id
         self.settings = settings
-        self._sequence = secrets.token_hex(8)  # ids repeat from call to call, and engines remember sequences
         rate_hz = settings.format.sample_rate_hz
         self.playback = Playback(rate_hz)
         self._accepted_at = accepted_at
         self._outlet = Outlet(utterance_id, settings.native_rate_hz, settings.format)
         self._spoken = SpokenText(rate_hz)
-        self._replay = hashlib.sha256(f"{settings.model}\0{settings.revision}\0{settings.seed}".encode())
+        self._sequence = sequence
+        self._replay = sequence.begin(settings)
         self._engine_began_at: float | None = None
         self._first_output_at: float | None = None
         self._engine_ms = 0.0
-        self._finish_reason = "STOP"
+        self.finish_reason = "STOP"
+        """Why it ended, of its segments: DEADLINE, after which none may follow, else the first that is not STOP."""
         self._num_segments = self._input_tokens = self._output_tokens = self._characters = 0
         self._native_generated = 0
 
@@ -51,7 +54,9 @@ class Utterance:
         Raises:
             SpeechError: Whatever the engine reports.
         """
-        async for silence in self._silence(self._pause_ms(segment)):
+        pause_ms = self._pause_ms(segment)
+        self._replay.pause(pause_ms)
+        async for silence in self._silence(pause_ms):
             yield silence
         if segment.text:
             self._spoken.begin(segment.text, self._outlet.num_encoded)
@@ -82,9 +87,10 @@ class Utterance:
         stall = self.playback.stall
         metrics.UNDERRUN_S.inc(stall.underrun_ms / 1000)
         metrics.AUDIO_OUT_S.inc(self._outlet.num_announced / rate_hz)
+        self._sequence.end(self._replay, is_repeatable=self.finish_reason != "DEADLINE")
         return UtteranceEnded(
             utterance_id=self.id,
-            finish_reason=self._finish_reason,
+            finish_reason=self.finish_reason,
             seed=self.settings.seed,
             num_samples=self._outlet.num_announced,
             num_characters=self._characters,
@@ -93,7 +99,7 @@ class Utterance:
             audio_ms=round(self._outlet.num_announced * 1000 / rate_hz),
             times=self._times(),
             stall=stall,
-            replay_token=self._replay.hexdigest()[:32],
+            replay_token=self._replay.token,
             crc32=self._outlet.crc32,
         )
 
@@ -140,7 +146,7 @@ class Utterance:
         job = SpeechJob(
             text=segment.text,
             voice=settings.voice_of(segment.speaker),
-            sequence=self._sequence,
+            sequence=self._sequence.id,
             language=settings.language,
             speed=settings.speed_of(segment),
             pitch_semitones=settings.pitch_of(segment),
@@ -151,8 +157,16 @@ class Utterance:
             max_new_tokens=settings.max_new_tokens,
             tags=tuple(written[2:-2] for written in segment.tags),
             is_first=self._engine_began_at is None,
+            caller=settings.caller,
+            due_at=settings.due_at,
+            reference=settings.reference_of(segment.speaker),
+            previous=settings.previous,
+            continuity=settings.continuity,
+            max_context_segments=settings.max_context_segments,
+            first_chunk_frames=settings.first_chunk_frames,
+            options=settings.options,
         )
-        self._replay.update(repr((job.text, job.voice, job.speed, job.pitch_semitones, job.tags)).encode())
+        self._replay.speak(job)
         return job
 
     def _end_segment(self, end: SpeechEnd, num_characters: int) -> Notice | None:
@@ -160,8 +174,8 @@ class Utterance:
         self._input_tokens += end.input_tokens
         self._output_tokens += end.output_tokens
         self._characters += num_characters
-        if end.finish_reason != "STOP":
-            self._finish_reason = end.finish_reason
+        if end.finish_reason == "DEADLINE" or self.finish_reason == "STOP":
+            self.finish_reason = end.finish_reason
         if not end.characters_dropped:
             return None
         return Notice(
