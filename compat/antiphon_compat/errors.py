@@ -35,7 +35,6 @@ _PARAMS = {
     "format.sample_rate_hz": "sample_rate",
     "audio": "file",
     "sampling": None,
-    "references": "ref_audio",
     "config": None,
     "word_times": "timestamp_granularities[]",
     "key_words": "keywords[]",
@@ -96,12 +95,16 @@ def in_callers_words(field: str, message: str) -> tuple[str | None, str]:
 
 
 def param_of(field: str) -> str | None:
-    """Name the request parameter behind a field path of the contract, e.g. ``config.voice`` is ``voice``."""
-    path = field.split("[", 1)[0]
+    """Name the request parameter behind a field path of the contract, e.g. ``config.voice`` is ``voice``.
+
+    A reference keeps its path, since only the request says which of its fields that is.
+    """
+    path = field
     for prefix in _PREFIXES:
         path = path.removeprefix(prefix)
-    if path.startswith("references."):
-        path = "references"
+    if path.startswith("references["):
+        return path
+    path = path.split("[", 1)[0]
     return _PARAMS.get(path, path) or None
 
 

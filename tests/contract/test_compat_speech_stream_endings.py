@@ -24,7 +24,7 @@ async def test_close_is_clean_and_a_message_over_the_limit_is_not():
         while (message := await ws.receive(LIMIT_S)).type is aiohttp.WSMsgType.TEXT:
             pass
         assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.OK)
-    async with socket(text("a" * 1024 * 1024)) as (_, ws):
+    async with socket(text("a" * 1024 * 1024), max_json_mb=1) as (_, ws):
         message = await ws.receive(LIMIT_S)
         assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.MESSAGE_TOO_BIG)
 

@@ -101,7 +101,7 @@ async def test_malformed_frame_closes_with_its_code_and_ends_the_turn(name):
 
 
 async def test_speech_socket_closes_on_the_same_frames_with_the_same_codes():
-    async with asyncio.timeout(3 * LIMIT_S), compat() as (_, http):
+    async with asyncio.timeout(3 * LIMIT_S), compat(max_json_mb=1) as (_, http):
         for name, (data, code) in MALFORMED.items():
             async with frame_client(http.host, http.port, path="/v1/audio/speech/stream") as client:
                 await client.send(frame(TEXT, b'{"type": "session.config"}') + data)

@@ -86,7 +86,7 @@ class Fields:
             raise ApiError.invalid(name, f"{name} must be a number, not {kind_of(value)}.")
         if not low <= value <= high or (is_low_open and value == low):
             span = f"above {low:g} and at most {high:g}" if is_low_open else f"from {low:g} to {high:g}"
-            raise ApiError.invalid(name, f"{name} must be {span}, not {_shown(value)}.")
+            raise ApiError.invalid(name, f"{name} must be {span}, not {shown(value)}.")
         return float(value)
 
     def whole(self, name: str, low: int, high: int) -> int | None:
@@ -101,7 +101,7 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ApiError.invalid(name, f"{name} must be a whole number, not {kind_of(value)}.")
         if value != int(value) or not low <= value <= high:
-            raise ApiError.invalid(name, f"{name} must be a whole number from {low} to {high}, not {_shown(value)}.")
+            raise ApiError.invalid(name, f"{name} must be a whole number from {low} to {high}, not {shown(value)}.")
         return int(value)
 
     def flag(self, name: str) -> bool:
@@ -157,5 +157,6 @@ def refuse_nul(name: str | None, text: str) -> None:
         raise ApiError.invalid(name, f"{name} holds the character NUL.")
 
 
-def _shown(value: float) -> str:
+def shown(value: float) -> str:
+    """Write a number shortly, for a message."""
     return f"{value:.6g}" if abs(value) < _SHOWN_BELOW else "a number that large"

@@ -1,111 +1,120 @@
-"""Reference clips of a speech request: ``ref_audio``, ``references``, ``reference_codes``.
+"""References of a speech request: ``ref_audio``, ``references``, ``reference_codes``.
 
 A clip is what the caller sent and nothing else: no address is fetched and no file of this machine is opened.
 """
 
-import base64
-import binascii
-import re
+import dataclasses
+from collections.abc import Iterator, Mapping
 
-from antiphon.speech.v1 import voice_pb2
+from antiphon.speech.v1 import report_pb2, voice_pb2
 from antiphon_compat.errors import ApiError
-from antiphon_compat.openai.fields import Fields, checked_text, kind_of
-from antiphon_compat.settings import MIB
+from antiphon_compat.openai.clips import read_clip
+from antiphon_compat.openai.fields import Fields, kind_of
+from antiphon_compat.openai.reference_codes import read_codes
+from antiphon_compat.openai.unknown_fields import ignored, unknown_fields
 
 SOURCES = ("ref_audio", "references", "reference_codes")
 """Fields that name a voice by example; a request has at most one of them."""
-MAX_CLIP_BYTES = 10 * MIB
-"""Largest reference clip, decoded."""
 
-_MAX_BASE64_CHARS = MAX_CLIP_BYTES * 4 // 3 + 1024
 _MAX_TRANSCRIPT_CHARS = 5000
+_MAX_MEDIA_TYPE_CHARS = 256
 _MAX_REFERENCES = 8
-_NUM_CODEBOOKS = 8
-_MAX_CODE = 1023
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_ANY_WEIGHT = 1e9
+_CLIP_KEYS = ("audio_path", "ref_audio", "audio", "data")
+_SOURCE_KEYS = (*_CLIP_KEYS, "reference_codes")
+_KNOWN_KEYS = (*_SOURCE_KEYS, "media_type", "text", "weight")
+_MEANT = {"ref_text": "text", "reference_text": "text", "transcript": "text", "codes": "reference_codes"}
 
 
-def reference_source(fields: Fields) -> str:
-    """Name the field that has something for ``read_references`` to read; empty if none has."""
-    return next((name for name in SOURCES if fields.raw(name) is not None), "")
+@dataclasses.dataclass(frozen=True, slots=True)
+class References:
+    """What a voice is to be conditioned on, in the contract's words."""
+
+    source: str = ""
+    """The field of ``SOURCES`` that was read; empty if none is given."""
+    clips: tuple[voice_pb2.VoiceReference, ...] = ()
+    names: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Paths of the contract, without ``config.``, and the fields they came from."""
+    notices: tuple[report_pb2.CallWarning, ...] = ()
+    """Parts of an entry that have no effect."""
 
 
-def read_references(fields: Fields) -> list[voice_pb2.VoiceReference]:
-    """Collect what the voice is to be conditioned on; the server decides whether its model can.
+def has_references(fields: Fields) -> bool:
+    """Whether there is something to read, which can be megabytes."""
+    return any(fields.raw(name) is not None for name in SOURCES)
+
+
+def read_references(fields: Fields) -> References:
+    """Read the one field that gives references; the server decides whether its model can clone.
 
     Raises:
-        ApiError: A clip is malformed or too large, or more than one field gives one.
+        ApiError: A clip or a code is malformed or too large, or more than one field gives one.
     """
     # Checked beside nothing too: a wrong field is an error whether or not it would have had an effect.
-    clip_text = fields.text("ref_text", max_chars=_MAX_TRANSCRIPT_CHARS)
-    codes_text = fields.text("reference_text", max_chars=_MAX_TRANSCRIPT_CHARS)
+    for name in ("ref_text", "reference_text"):
+        fields.text(name, max_chars=_MAX_TRANSCRIPT_CHARS)
     given = [name for name in SOURCES if fields.raw(name) is not None]
     if len(given) > 1:
         raise ApiError.invalid(given[1], f"{given[0]} and {given[1]} exclude each other; leave one out.")
     if not given:
-        return []
-    if given[0] == "ref_audio":
-        return [_from_clip("ref_audio", fields.raw("ref_audio"), clip_text)]
-    if given[0] == "reference_codes":
-        codes = _codes(fields.raw("reference_codes"))
-        return [voice_pb2.VoiceReference(codes=codes, transcript=codes_text or "")]
-    return _listed(fields.raw("references"))
+        return References()
+    if given[0] == "references":
+        return _listed(fields.raw("references"))
+    return _single(given[0], "ref_text" if given[0] == "ref_audio" else "reference_text", fields)
 
 
-def _listed(listed: object) -> list[voice_pb2.VoiceReference]:
-    if not isinstance(listed, list) or len(listed) > _MAX_REFERENCES:
-        raise ApiError.invalid("references", f"references must be an array of at most {_MAX_REFERENCES} objects.")
-    found = []
-    for index, entry in enumerate(listed):
+def _single(source: str, text: str, fields: Fields) -> References:
+    clip = _reference(source, text, fields, is_codes=source == "reference_codes")
+    return References(source, (clip,), {"references": source, **_names(0, source, source, text)})
+
+
+def _listed(listed: object) -> References:
+    if not isinstance(listed, list):
+        raise ApiError.invalid("references", f"references must be an array of objects, not {kind_of(listed)}.")
+    if len(listed) > _MAX_REFERENCES:
+        message = f"references must have at most {_MAX_REFERENCES} entries, not {len(listed)}."
+        raise ApiError.invalid("references", message)
+    clips: list[voice_pb2.VoiceReference] = []
+    names: dict[str, str] = {}
+    notices: list[report_pb2.CallWarning] = []
+    for index, given in enumerate(listed):
         name = f"references[{index}]"
-        if not isinstance(entry, dict):
-            raise ApiError.invalid(name, f"{name} must be an object, not {kind_of(entry)}.")
-        key = "audio_path" if entry.get("audio_path") is not None else "audio"
-        if entry.get(key) is None:
-            raise ApiError.invalid(f"{name}.audio_path", f"{name} must have its clip as audio_path or audio.")
-        transcript = entry.get("text")
-        if transcript is not None:
-            transcript = checked_text(f"{name}.text", transcript, max_chars=_MAX_TRANSCRIPT_CHARS)
-        found.append(_from_clip(f"{name}.{key}", entry[key], transcript))
-    return found
+        if not isinstance(given, dict):
+            raise ApiError.invalid(name, f"{name} must be an object, not {kind_of(given)}.")
+        entry = Fields({f"{name}.{key}": value for key, value in given.items()})  # so that errors name the whole path
+        source, text = _entry_source(name, entry), f"{name}.text"
+        clips.append(_reference(source, text, entry, is_codes=source.endswith(".reference_codes")))
+        names |= _names(index, name, source, text)
+        notices += _entry_notices(name, entry)
+    return References("references", tuple(clips), names, tuple(notices))
 
 
-def _from_clip(name: str, clip: object, transcript: str | None) -> voice_pb2.VoiceReference:
-    # Bytes are a file that was uploaded in a form.
-    audio = clip if isinstance(clip, bytes) else _decoded(name, clip)
-    if not audio:
-        raise ApiError("BAD_AUDIO", f"{name} is empty.", param=name)
-    if len(audio) > MAX_CLIP_BYTES:
-        raise ApiError("BODY_TOO_LARGE", f"{name} is over the limit of {MAX_CLIP_BYTES // MIB} MiB.", param=name)
-    return voice_pb2.VoiceReference(audio=audio, transcript=transcript or "")
+def _entry_source(name: str, entry: Fields) -> str:
+    given = [path for key in _SOURCE_KEYS if entry.raw(path := f"{name}.{key}") is not None]
+    if not given:
+        message = f"{name} must have its clip as {', '.join(_CLIP_KEYS)} or its codes as reference_codes."
+        raise ApiError.invalid(f"{name}.audio_path", message)
+    if len(given) > 1:
+        raise ApiError.invalid(given[1], f"{given[0]} and {given[1]} exclude each other; leave one out.")
+    return given[0]
 
 
-def _decoded(name: str, clip: object) -> bytes:
-    if isinstance(clip, str) and len(clip) > _MAX_BASE64_CHARS:
-        raise ApiError("BODY_TOO_LARGE", f"{name} is over the limit of {MAX_CLIP_BYTES // MIB} MiB.", param=name)
-    source = checked_text(name, clip, max_chars=_MAX_BASE64_CHARS)
-    if _ADDRESS.match(source):
-        message = f"{name}: this server fetches no addresses; send the audio itself, as a data URI or base64."
-        raise ApiError("UNSUPPORTED_FEATURE", message, param=name)
-    encoded = source.partition(",")[2] if source.startswith("data:") else source
-    try:
-        return base64.b64decode("".join(encoded.split()), validate=True)
-    except (binascii.Error, ValueError):
-        message = f"{name} must be the audio itself, as a data URI or base64: no path of this machine is opened."
-        raise ApiError.invalid(name, message) from None
+def _entry_notices(name: str, entry: Fields) -> Iterator[report_pb2.CallWarning]:
+    entry.text(f"{name}.media_type", max_chars=_MAX_MEDIA_TYPE_CHARS)
+    if entry.number(f"{name}.weight", -_ANY_WEIGHT, _ANY_WEIGHT) is not None:
+        yield ignored(f"{name}.weight", f"{name}.weight has no effect: voices are not mixed.")
+    keys = [given.removeprefix(f"{name}.") for given in entry.names]
+    for warning in unknown_fields((key for key in keys if key not in _KNOWN_KEYS), _KNOWN_KEYS, _MEANT, ()):
+        yield ignored(f"{name}.{warning.field}", warning.message)
 
 
-def _codes(rows: object) -> voice_pb2.ReferenceCodes:
-    message = f"reference_codes must be rows of {_NUM_CODEBOOKS} whole numbers from 0 to {_MAX_CODE}."
-    if not isinstance(rows, list) or not rows:
-        raise ApiError.invalid("reference_codes", message)
-    flat: list[int] = []
-    for row in rows:
-        if not isinstance(row, list) or len(row) != _NUM_CODEBOOKS or not all(_is_code(code) for code in row):
-            raise ApiError.invalid("reference_codes", message)
-        flat += row
-    return voice_pb2.ReferenceCodes(codes=flat, num_codebooks=_NUM_CODEBOOKS)
+def _reference(source: str, text: str, fields: Fields, *, is_codes: bool) -> voice_pb2.VoiceReference:
+    transcript = fields.text(text, max_chars=_MAX_TRANSCRIPT_CHARS) or ""
+    if is_codes:
+        return voice_pb2.VoiceReference(codes=read_codes(source, fields.raw(source)), transcript=transcript)
+    return voice_pb2.VoiceReference(audio=read_clip(source, fields.raw(source)), transcript=transcript)
 
 
-def _is_code(code: object) -> bool:
-    return isinstance(code, int) and not isinstance(code, bool) and 0 <= code <= _MAX_CODE
+def _names(index: int, whole: str, source: str, text: str) -> dict[str, str]:
+    path = f"references[{index}]"
+    return {path: whole, f"{path}.audio": source, f"{path}.codes": source, f"{path}.transcript": text}

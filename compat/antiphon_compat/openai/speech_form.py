@@ -7,8 +7,8 @@ from aiohttp import web
 from antiphon_compat import strict_json
 from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.body import with_extra_body
+from antiphon_compat.openai.clips import MAX_CLIP_BYTES
 from antiphon_compat.openai.fields import Fields
-from antiphon_compat.openai.references import MAX_CLIP_BYTES
 from antiphon_compat.openai.upload import FormLimits, open_limited_form
 from antiphon_compat.settings import CONFIG_KEY, MIB
 
@@ -24,7 +24,7 @@ _NUMBERS = (
     "initial_codec_chunk_frames",
 )
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
-_DOCUMENTS = ("references", "reference_codes", "extra_body")
+_DOCUMENTS = ("references", "reference_codes", "options", "extra_body")
 
 
 async def read_speech_form(request: web.Request) -> Fields:

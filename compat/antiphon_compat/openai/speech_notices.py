@@ -29,6 +29,7 @@ KNOWN_FIELDS = (
     "seed",
     "max_new_tokens",
     "initial_codec_chunk_frames",
+    "options",
     "tn",
     "tn_language",
 )

@@ -6,7 +6,6 @@ from antiphon.speech.v1 import synthesis_service_pb2
 from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.reports import (
     finish_reason,
-    from_server,
     header_text,
     speech_usage,
     warning_rows,
@@ -43,9 +42,9 @@ class SpeechReply:
         kind = event.WhichOneof("response")
         if kind == "started":
             self._started = event.started
-            self._warnings += from_server(event.started.warnings)
+            self._warnings += self._plan.reported(event.started.warnings)
         elif kind == "warning":
-            self._warnings += from_server([event.warning])
+            self._warnings += self._plan.reported([event.warning])
         elif kind == "utterance_done":
             self._done = event.utterance_done
 

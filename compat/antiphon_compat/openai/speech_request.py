@@ -2,12 +2,15 @@
 
 import asyncio
 import dataclasses
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from antiphon.speech.v1 import audio_pb2, report_pb2, synthesis_service_pb2
 from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.fields import Fields, checked_text, kind_of
-from antiphon_compat.openai.references import read_references, reference_source
+from antiphon_compat.openai.options import read_options
+from antiphon_compat.openai.references import has_references, read_references
+from antiphon_compat.openai.reports import from_server
 from antiphon_compat.openai.speech_notices import refuse_word_times, speech_notices
 
 ENCODINGS = {
@@ -39,15 +42,30 @@ class SpeechPlan:
     response_format: str
     notices: tuple[report_pb2.CallWarning, ...]
     """Fields that have no effect, known before the server is asked."""
-    reference_source: str = ""
-    """Field that holds the references; the contract has one name for all that can."""
+    reference_names: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Paths of references in the contract and the fields that the caller wrote them into."""
 
     def named(self, error: ApiError) -> ApiError:
         """Let an error of the server name the field that the caller wrote."""
-        if self.reference_source and error.param == "ref_audio":
-            error.message = error.message.replace(error.param, self.reference_source)
-            error.param = self.reference_source
+        error.param, error.message = self._as_written(error.param, error.message)
         return error
+
+    def reported(self, warnings: Iterable[report_pb2.CallWarning]) -> list[report_pb2.CallWarning]:
+        """Say the server's warnings with the names of the fields that the caller wrote."""
+        found = from_server(warnings)
+        for warning in found:
+            param, warning.message = self._as_written(warning.field, warning.message)
+            warning.field = param or ""
+        return found
+
+    def _as_written(self, param: str | None, message: str) -> tuple[str | None, str]:
+        path = param or ""
+        while path and path not in self.reference_names:
+            path = path.rpartition(".")[0]
+        if not path or not param:
+            return param, message
+        name = self.reference_names[path]
+        return name, name + message.removeprefix(param) if message.startswith(param) else message
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,7 +88,7 @@ async def parse_speech(fields: Fields, *, default_format: str) -> SpeechJob:
     Raises:
         ApiError: The request is wrong.
     """
-    if reference_source(fields):
+    if has_references(fields):
         return await asyncio.to_thread(read_speech, fields, default_format=default_format)
     return read_speech(fields, default_format=default_format)
 
@@ -99,8 +117,8 @@ def read_plan(fields: Fields, *, default_format: str) -> SpeechPlan:
         raise ApiError.invalid("voice", "voice and ref_audio exclude each other; leave one out.")
     config = synthesis_service_pb2.SynthesisConfig(
         model=fields.text("model", max_chars=_MAX_NAME_CHARS) or "",
-        voice="" if references else voice or "",
-        references=references,
+        voice="" if references.clips else voice or "",
+        references=references.clips,
         format=audio_pb2.AudioFormat(
             encoding=ENCODINGS[response_format], sample_rate_hz=fields.whole("sample_rate", 8000, 48000) or 0
         ),
@@ -109,9 +127,10 @@ def read_plan(fields: Fields, *, default_format: str) -> SpeechPlan:
         instructions=fields.text("instructions", max_chars=_MAX_INSTRUCTIONS_CHARS) or "",
         sampling=_sampling(fields),
         initial_codec_chunk_frames=fields.whole("initial_codec_chunk_frames", 0, 8192),
+        options=read_options(fields),
     )
-    notices = speech_notices(fields, is_voice_ignored=bool(references) and is_voice_named)
-    return SpeechPlan(config, response_format, notices, reference_source(fields))
+    notices = speech_notices(fields, is_voice_ignored=bool(references.clips) and is_voice_named)
+    return SpeechPlan(config, response_format, (*notices, *references.notices), references.names)
 
 
 def _input(fields: Fields) -> str:

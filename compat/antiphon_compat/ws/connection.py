@@ -10,7 +10,7 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from antiphon_compat.errors import ApiError
 
 MAX_MESSAGE_BYTES = 1024 * 1024
-"""Largest message a client may send, all its fragments together."""
+"""Largest message a client may send where its session does not say otherwise."""
 
 _CLOSE_TIMEOUT_S = 2.0
 _WRITER_LIMIT_BYTES = 64 * 1024  # 1.4 s of audio; a slow reader makes generation wait
@@ -22,7 +22,15 @@ _MAX_REASON_BYTES = 123  # what a close frame has room for
 class Connection:
     """One client. It is gone when it answers no ping, or takes nothing of a write, for three ping intervals."""
 
-    def __init__(self, request: web.Request, *, ping_s: float, idle_s: float, is_busy: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        request: web.Request,
+        *,
+        ping_s: float,
+        idle_s: float,
+        is_busy: Callable[[], bool],
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+    ) -> None:
         """Prepare; ``open`` answers the handshake.
 
         Args:
@@ -30,15 +38,17 @@ class Connection:
             ping_s: Seconds between pings.
             idle_s: Seconds without a message either way after which the socket is closed; pings do not count.
             is_busy: Whether something is being made for the client, which keeps an idle socket open.
+            max_message_bytes: Largest message the client may send, all its fragments together.
         """
         self._request = request
         self._ws = web.WebSocketResponse(
             timeout=_CLOSE_TIMEOUT_S,
             autoping=False,  # a pong that stays away behind seconds of unread audio is no dead client
-            max_msg_size=MAX_MESSAGE_BYTES,
+            max_msg_size=max_message_bytes,
             writer_limit=_WRITER_LIMIT_BYTES,
             compress=False,  # audio does not shrink, it only costs time
         )
+        self._max_message_bytes = max_message_bytes
         self._ping_s, self._idle_s, self._is_busy = ping_s, idle_s, is_busy
         self._seen_at = self._active_at = asyncio.get_running_loop().time()
         self._is_idle = self._is_handling = False
@@ -52,7 +62,7 @@ class Connection:
         """
         self._ws.headers["X-Idle-Timeout-S"] = f"{self._idle_s:g}"
         self._ws.headers["X-Ping-Interval-S"] = f"{self._ping_s:g}"
-        self._ws.headers["X-Max-Message-Bytes"] = str(MAX_MESSAGE_BYTES)
+        self._ws.headers["X-Max-Message-Bytes"] = str(self._max_message_bytes)
         self._ws.headers.update(limits)
         await self._ws.prepare(self._request)
         return self._ws

@@ -8,7 +8,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.models import require_exact_model
 from antiphon_compat.openai.speech_request import SpeechPlan
-from antiphon_compat.settings import CONFIG_KEY
+from antiphon_compat.settings import CONFIG_KEY, MIB
 from antiphon_compat.upstream import REQUEST_ID_KEY, UPSTREAM_KEY, call_metadata
 from antiphon_compat.ws.connection import Connection
 from antiphon_compat.ws.sockets import hold
@@ -54,6 +54,7 @@ class SpeechSocket:
             ping_s=self._config.socket_ping_s,
             idle_s=self._config.socket_idle_timeout_s,
             is_busy=lambda: self._call is not None and self._call.is_busy,
+            max_message_bytes=self._config.max_json_mb * MIB,  # of a session.config with a clip in it
         )
 
     async def run(self) -> None:

@@ -2,7 +2,7 @@
 
 from antiphon.speech.v1 import synthesis_service_pb2
 from antiphon_compat.errors import ApiError, error_body
-from antiphon_compat.openai.reports import finish_reason, from_server, speech_usage, warning_rows
+from antiphon_compat.openai.reports import finish_reason, speech_usage, warning_rows
 from antiphon_compat.openai.speech_request import SpeechPlan
 from antiphon_compat.ws.connection import Connection
 from antiphon_compat.ws.speech_messages import MAX_TEXT_BYTES
@@ -67,7 +67,8 @@ class SpeechRelay:
             case "cancelled":
                 await self._cancelled(event.cancelled)
             case "warning":
-                await self._connection.send_event({"type": "warning", **warning_rows(from_server([event.warning]))[0]})
+                (row,) = warning_rows(self._plan.reported([event.warning]))
+                await self._connection.send_event({"type": "warning", **row})
 
     async def end(self) -> None:
         """Say that everything was spoken.
@@ -91,7 +92,7 @@ class SpeechRelay:
         await send_error(self._connection, self._plan.named(error))
 
     async def _announce(self, started: synthesis_service_pb2.SynthesisStarted) -> None:
-        warnings = [*self._plan.notices, *from_server(started.warnings)]
+        warnings = [*self._plan.notices, *self._plan.reported(started.warnings)]
         await self._connection.send_event(
             {
                 "type": "session.configured",

@@ -3,14 +3,35 @@
 from antiphon_compat.openapi.parts import BODY, SERVER, Json, curl, errors, event, events, headers, optional, ref
 
 _CLIP = "A data URI or base64 of an audio file, at most 10 MiB decoded."
+_CODES: Json = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": 2500,
+    "items": {
+        "type": "array",
+        "minItems": 8,
+        "maxItems": 8,
+        "items": {"type": "integer", "minimum": 0, "maximum": 1023},
+    },
+    "description": "An encoded reference: [T, 8] undelayed codes, a row for each 40 ms.",
+}
 _REFERENCE: Json = {
     "type": "object",
     "properties": {
         "audio_path": optional(
             {"type": "string", "description": f"{_CLIP} Never a path or an address: nothing is opened or fetched."}
         ),
-        "audio": optional({"type": "string", "description": "The same by a shorter name; one of the two is needed."}),
+        "ref_audio": optional({"type": "string", "description": "The same by another name."}),
+        "audio": optional({"type": "string", "description": "The same by a shorter name."}),
+        "data": optional({"type": "string", "description": "The same, as other servers have it beside media_type."}),
+        "media_type": optional(
+            {"type": "string", "maxLength": 256, "description": "Not needed: the bytes show what they are."}
+        ),
+        "reference_codes": optional({**_CODES, "description": "Codes in place of a clip."}),
         "text": optional({"type": "string", "maxLength": 5000, "description": "What is said in the clip."}),
+        "weight": optional(
+            {"type": "number", "description": "Accepted, with a warning: voices are not mixed."},
+        ),
     },
 }
 _AUDIO: Json = {
@@ -88,6 +109,7 @@ _IN_FORMS: Json = {
     "voice": {"type": "string", "maxLength": 256},
     "references": {"type": "string", "contentMediaType": "application/json"},
     "reference_codes": {"type": "string", "contentMediaType": "application/json"},
+    "options": {"type": "string", "contentMediaType": "application/json"},
     "extra_body": {"type": "string", "contentMediaType": "application/json"},
     "tn": {"type": "string"},
 }
@@ -150,22 +172,10 @@ _REQUEST: Json = {
                 "type": "array",
                 "maxItems": 8,
                 "items": _REFERENCE,
-                "description": "Voices to clone; `voice` is then ignored.",
+                "description": "A voice to clone, each entry by one clip or by codes; `voice` is then ignored.",
             }
         ),
-        "reference_codes": optional(
-            {
-                "type": "array",
-                "minItems": 1,
-                "items": {
-                    "type": "array",
-                    "minItems": 8,
-                    "maxItems": 8,
-                    "items": {"type": "integer", "minimum": 0, "maximum": 1023},
-                },
-                "description": "An encoded reference: rows of eight codes.",
-            }
-        ),
+        "reference_codes": optional(_CODES),
         "reference_text": optional(
             {"type": "string", "maxLength": 5000, "description": "What is said in reference_codes."}
         ),
@@ -175,6 +185,14 @@ _REQUEST: Json = {
         "seed": optional({"type": "integer", "minimum": 0, "maximum": 2**63 - 1}),
         "max_new_tokens": optional({"type": "integer", "minimum": 1, "maximum": 8192}),
         "initial_codec_chunk_frames": optional({"type": "integer", "minimum": 0, "maximum": 8192}),
+        "options": optional(
+            {
+                "type": "object",
+                "maxProperties": 64,
+                "additionalProperties": {"type": ["boolean", "number", "string", "null"], "maxLength": 4096},
+                "description": 'Options of the model by name, such as {"guard": false}; unknown ones are refused.',
+            }
+        ),
         "tn": {
             "type": ["boolean", "string", "null"],
             "description": "Accepted, with a warning: the model reads numbers and abbreviations in its own way.",
