@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from antiphon_server.engine.runner import STOPPED, DecodePart, Draw, PrefillPart, Row, WindowPart
 
 EOC = 1025
+SILENT = 1000
+"""Code of a frame whose samples are all zero."""
 SAMPLES_PER_FRAME = 960
 
 
@@ -74,8 +76,13 @@ class ScriptedRunner:
         num_frames = len(part.rows) - 7
         assert num_frames <= 45
         frames = part.rows[part.num_left : num_frames - part.num_right]
-        return b"".join(frame[0].to_bytes(2, "little") * SAMPLES_PER_FRAME for frame in frames)
+        return b"".join(_sound(frame[0]).to_bytes(2, "little") * SAMPLES_PER_FRAME for frame in frames)
 
     def _check_blocks(self, blocks: Sequence[int], num_positions: int) -> None:
         assert len(set(blocks)) == len(blocks)
         assert len(blocks) * self.block_size >= num_positions, "a position has no block"
+
+
+def _sound(code: int) -> int:
+    """Sample that a code stands for: loud, and its low byte is the code's."""
+    return 0 if code == SILENT else 0x1000 + code

@@ -28,6 +28,16 @@ class BlockManager:
         return len(self._free) + len(self._kept)
 
     @property
+    def num_free(self) -> int:
+        """Blocks that hold nothing."""
+        return len(self._free)
+
+    @property
+    def num_kept(self) -> int:
+        """Blocks full of a prefix that nobody uses now."""
+        return len(self._kept)
+
+    @property
     def num_held(self) -> int:
         """Blocks that sequences hold."""
         return self.num_blocks - self.num_available

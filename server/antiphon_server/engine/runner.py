@@ -7,6 +7,8 @@ from typing import Protocol
 Row = tuple[int, ...]
 """Eight codes of one step, delayed; all -1 after the end."""
 
+SAMPLES_PER_FRAME = 960
+SAMPLE_RATE_HZ = 24_000
 STOPPED: Row = (-1,) * 8
 BROKEN: Row = (-2,) * 8
 """What is drawn from scores that are no numbers; its sequence cannot go on, the others can."""
@@ -36,14 +38,15 @@ class PrefillPart:
     """Whether the first row of codes is drawn behind them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class DecodePart:
-    """One sequence of a decode step."""
+    """One sequence of a decode step. It is the loop's own and changes with the next launch: read it during the call."""
 
     slot: int
+    """-1: it has no place."""
     length: int
     """Positions with the new one."""
-    blocks: Sequence[int]
+    blocks: list[int]
 
 
 @dataclass(frozen=True, slots=True)

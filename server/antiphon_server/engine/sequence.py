@@ -5,11 +5,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from antiphon_server.engine.codec_plan import RAMP, Window, frames_due, next_window
-from antiphon_server.engine.runner import STOPPED, Draw, Row, WindowPart
+from antiphon_server.engine.player import Player
+from antiphon_server.engine.runner import SAMPLES_PER_FRAME, STOPPED, DecodePart, Draw, Row, WindowPart
+from antiphon_server.engine.silence import MAX_SILENT_FRAMES, keep_until_silent
 
 EOC = 1025
 _NUM_BEHIND = 7
 _NUM_OPENING_ROWS = 8  # an EOC in them does not count
+FIRST_AUDIO_ROWS = frames_due(0) + _NUM_BEHIND
+MAX_UNDELIVERED_SAMPLES = 48_000
+"""Two seconds that a reader has not taken; a sequence beyond them waits."""
 
 
 class Finish(StrEnum):
@@ -39,6 +44,8 @@ class Ask:
     ramp: abc.Sequence[int] = RAMP
     due_at: float | None = None
     """Clock second after which the result is worthless."""
+    max_silent_frames: int | None = MAX_SILENT_FRAMES
+    """Near-silent frames in a row at which the speech ends as RUNAWAY; None: it goes on."""
 
     @property
     def max_positions(self) -> int:
@@ -51,32 +58,48 @@ class Sequence:
     """State of one generation between steps."""
 
     ask: Ask
-    slot: int = -1
-    blocks: list[int] = field(default_factory=list)
+    number: int = 0
+    """Order of asking."""
+    asked_at: float = 0.0
+    """Clock second."""
+    keys: abc.Sequence[bytes] = ()
+    """Of the whole blocks of the prefix."""
+    part: DecodePart = field(init=False)
+    """What the runner sees of it: its place, and the positions that are computed or under way."""
+    seated_at: float = 0.0
+    """Clock second at which it got its place."""
     num_computed: int = 0
     """Positions of the prompt that are in the cache."""
-    num_drawn: int = 0
-    """Rows drawn or under way."""
+    prefill_s: float = 0.0
+    """What its prefills have taken so far."""
+    is_prefilled: bool = False
+    """Whether the first row has been drawn."""
     rows: list[Row] = field(default_factory=list)
     num_needed: int = field(init=False)
     """Rows until the end, as far as it is known."""
+    max_length: int = field(init=False)
+    """Positions with which the last of them is drawn."""
+    num_due: int = field(init=False)
+    """Rows with which there is something for the codec, or nothing more to wait for."""
     has_said_end: bool = False
     finish: Finish | None = None
     num_emitted: int = 0
     """Frames whose samples have gone out."""
+    num_silent: int = 0
+    """Near-silent ones at the end of them."""
     num_undelivered: int = 0
     """Samples that have gone out and that the reader has not taken."""
-    _num_due: int = field(init=False)
-    """Rows with which the next window can be decoded, unless the end comes first."""
+    player: Player = field(default_factory=Player)
 
     def __post_init__(self) -> None:
-        self.num_needed = self.ask.max_rows
-        self._num_due = self._rows_due()
+        """Begin without a place."""
+        self.part = DecodePart(-1, len(self.ask.prompt), [])
+        self._need(self.ask.max_rows)
 
     @property
-    def is_prefilled(self) -> bool:
-        """Whether the first row has been drawn."""
-        return self.num_drawn > 0
+    def has_place(self) -> bool:
+        """Whether it has a slot and blocks."""
+        return self.part.slot >= 0
 
     @property
     def has_all_rows(self) -> bool:
@@ -86,26 +109,42 @@ class Sequence:
     @property
     def needs_row(self) -> bool:
         """Whether another row may be launched; one may turn out to be too many."""
-        return 0 < self.num_drawn < self.num_needed
+        return self.is_prefilled and self.part.length < self.max_length
 
     @property
     def is_due(self) -> bool:
         """Whether there is something for the codec, or nothing more to wait for."""
-        return len(self.rows) >= min(self._num_due, self.num_needed)
+        return len(self.rows) >= self.num_due
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the reader has too much that it has not taken."""
+        return self.num_undelivered > MAX_UNDELIVERED_SAMPLES
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it has been near-silent for too long."""
+        return self.num_silent == self.ask.max_silent_frames
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all its rows are here and all their sound has gone out."""
+        return self.has_all_rows and self.num_emitted >= self.num_frames
 
     @property
     def num_frames(self) -> int:
         """Frames that are complete: a frame needs the seven rows after its first code."""
         return max(0, len(self.rows) - _NUM_BEHIND)
 
-    def take_row(self, row: Row) -> None:
-        """Note a drawn row; a stopped one, and one that is not needed, are dropped."""
-        if row == STOPPED or self.has_all_rows:
-            return
-        if row[0] == EOC and not self.has_said_end and len(self.rows) >= _NUM_OPENING_ROWS:
-            self.has_said_end = True
-            self.num_needed = min(self.num_needed, len(self.rows) + _NUM_BEHIND)
-        self.rows.append(row)
+    def take_row(self, row: Row) -> bool:
+        """Note a drawn row; a stopped one, and one that is not needed, are dropped. Whether the sequence is due."""
+        rows = self.rows
+        if len(rows) < self.num_needed and row != STOPPED:
+            if row[0] == EOC and not self.has_said_end and len(rows) >= _NUM_OPENING_ROWS:
+                self.has_said_end = True
+                self._need(min(self.num_needed, len(rows) + _NUM_BEHIND))
+            rows.append(row)
+        return len(rows) >= self.num_due
 
     def next_window(self) -> Window | None:
         """Choose what the codec can decode now."""
@@ -116,11 +155,21 @@ class Sequence:
         rows = self.rows[window.first : window.last + _NUM_BEHIND]
         return WindowPart(rows, window.begin - window.first, window.last - window.end)
 
-    def note_emitted(self, window: Window, num_samples: int) -> None:
-        """Note that a window's sound has gone out."""
-        self.num_emitted = window.end
-        self.num_undelivered += num_samples
-        self._num_due = self._rows_due()
+    def emit(self, pcm: bytes) -> bytes:
+        """Note the next samples as gone out; those of them that do go out before it has been silent for too long."""
+        num_frames, limit = len(pcm) // 2 // SAMPLES_PER_FRAME, self.ask.max_silent_frames
+        if limit is not None:
+            num_frames, self.num_silent = keep_until_silent(pcm, self.num_silent, limit)
+            pcm = pcm[: 2 * num_frames * SAMPLES_PER_FRAME]
+        self.num_emitted += num_frames
+        self.num_undelivered += num_frames * SAMPLES_PER_FRAME
+        self.num_due = self._rows_due()
+        return pcm
+
+    def _need(self, num_rows: int) -> None:
+        self.num_needed = num_rows
+        self.max_length = len(self.ask.prompt) + num_rows - 1
+        self.num_due = self._rows_due()
 
     def _rows_due(self) -> int:
-        return frames_due(self.num_emitted, self.ask.ramp) + _NUM_BEHIND
+        return min(frames_due(self.num_emitted, self.ask.ramp) + _NUM_BEHIND, self.num_needed)

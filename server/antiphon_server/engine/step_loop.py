@@ -1,24 +1,28 @@
-"""The step loop: at most one prefill, one decode step of everyone who may go on, then the codec's due windows.
+"""The step loop: at most one prefill, one decode step of everyone who may go on, then the codec's most urgent windows.
 
 One thread owns it and calls ``step``. Others hand in asks, cancellations and what their readers took; those are acted
 on at the next step, in order. Every sequence that was accepted ends exactly once.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
+from math import inf
 from typing import Protocol
 
-from antiphon_server.engine.blocks import BlockManager, prefix_keys
-from antiphon_server.engine.runner import BROKEN, DecodePart, PrefillPart, Row, Runner
-from antiphon_server.engine.sequence import Ask, Finish, Sequence
+from antiphon_server.engine.blocks import BlockManager
+from antiphon_server.engine.codec_queue import CodecQueue
+from antiphon_server.engine.figures import Figures
+from antiphon_server.engine.forecast import Crowd, Forecast
+from antiphon_server.engine.places import Places
+from antiphon_server.engine.runner import BROKEN, PrefillPart, Row, Runner
+from antiphon_server.engine.sequence import FIRST_AUDIO_ROWS, Ask, Finish, Sequence
+from antiphon_server.engine.stats import EngineStats
 from antiphon_server.engine.waiting import WaitingRoom
-from antiphon_server.errors import ContextOverflow, EngineFailed, Overloaded, SpeechError
-
-CONTEXT_POSITIONS = 8192
-MAX_UNDELIVERED_SAMPLES = 48_000
-"""Two seconds that a reader has not taken; a sequence beyond them waits."""
+from antiphon_server.errors import DeadlineTooShort, EngineFailed, Overloaded, SpeechError
 
 
 class Listener(Protocol):
@@ -43,20 +47,30 @@ class StepLoop:
 
     runner: Runner
     clock: Callable[[], float]
+    """Seconds that never go back."""
     max_waiting: int = 256
-    blocks: BlockManager = field(init=False)
-    running: list[Sequence] = field(default_factory=list)
+    running: dict[Sequence, None] = field(default_factory=dict)
+    """Those with a place, in the order they got it."""
     waiting: WaitingRoom = field(default_factory=WaitingRoom)
     num_steps: int = 0
-    _commands: deque[Callable[[], None]] = field(default_factory=deque)
-    _launched: deque[list[Sequence]] = field(default_factory=deque)
+    _places: Places = field(init=False)
+    _codec: CodecQueue = field(default_factory=CodecQueue)
+    _figures: Figures = field(default_factory=Figures)
+    _forecast: Forecast = field(default_factory=Forecast)
+    _numbers: Iterator[int] = field(default_factory=count)
+    _asks: deque[tuple[Sequence, Listener]] = field(default_factory=deque)
+    _orders: deque[Callable[[], None]] = field(default_factory=deque)
     _listeners: dict[Sequence, Listener] = field(default_factory=dict)
-    _free_slots: list[int] = field(init=False)
+    _prefilling: Sequence | None = None
+    _going: dict[Sequence, None] = field(default_factory=dict)
+    """Those that get a row with every launch."""
+    _launched: deque[list[Sequence]] = field(default_factory=deque)
+    _next_due_at: float = inf
+    """No deadline passes before this clock second."""
 
     def __post_init__(self) -> None:
         """Begin with an empty cache."""
-        self.blocks = BlockManager(self.runner.num_blocks, self.runner.block_size)
-        self._free_slots = list(range(self.runner.max_sequences - 1, -1, -1))
+        self._places = Places(self.runner)
 
     # What other threads may call.
 
@@ -66,181 +80,292 @@ class StepLoop:
         Raises:
             ContextOverflow: If prompt and rows do not fit the model or the cache.
             Overloaded: If too many wait.
+            DeadlineTooShort: If the first audio is expected after the deadline.
         """
-        self._check_size(ask)
-        if len(self.waiting) + len(self._commands) >= self.max_waiting:
+        self._places.check_size(ask)
+        if len(self.waiting) + len(self._asks) >= self.max_waiting:
             raise Overloaded(f"{self.max_waiting} sequences wait already", retry_after_s=1.0)
-        sequence = Sequence(ask)
-        self._commands.append(partial(self._accept, sequence, listener))
+        sequence = Sequence(ask, next(self._numbers), self.clock(), self._places.keys_of(ask))
+        self._check_deadline(sequence)
+        self._asks.append((sequence, listener))
         return sequence
 
     def cancel(self, sequence: Sequence) -> None:
         """End a sequence at the next step; one that has ended is left alone."""
-        self._commands.append(partial(self._end, sequence, Finish.CANCELLED))
+        self._orders.append(partial(self._end, sequence, Finish.CANCELLED))
 
     def note_delivered(self, sequence: Sequence, num_samples: int) -> None:
         """Note what a reader took."""
-        self._commands.append(partial(self._deliver, sequence, num_samples))
+        self._orders.append(partial(self._deliver, sequence, num_samples))
+
+    def stats(self) -> EngineStats:
+        """Read the figures of this moment."""
+        blocks = self.blocks
+        return self._figures.read(
+            {
+                "blocks_total": blocks.num_blocks,
+                "blocks_free": blocks.num_free,
+                "blocks_cached": blocks.num_kept,
+                "running": len(self.running),
+                "waiting": len(self.waiting) + len(self._asks),
+                "predicted_first_audio_ms": self._predict_ms(),
+            }
+        )
 
     # What the owner calls.
 
     def step(self) -> bool:
         """Do one round of work; false if there was none."""
+        began_at = round_at = self.clock()
         self.num_steps += 1
         self._obey()
-        self._end_overdue()
-        has_worked = self._prefill()
-        has_worked |= self._launch()
-        has_worked |= self._collect()
-        return self._decode_audio() or has_worked
+        self._end_overdue(began_at)
+        has_prefilled = self._prefill()
+        if has_prefilled:
+            round_at = self.clock()
+        has_launched = self._launch()
+        has_collected = self._collect(must=not has_launched)
+        has_decoded = self._decode_audio()
+        if not (has_prefilled or has_launched or has_collected or has_decoded):
+            return False
+        now = self.clock()
+        self._figures.num_steps += 1
+        self._figures.step_ms.observe((now - began_at) * 1000)
+        if has_launched:
+            self._forecast.round_s.observe(now - round_at)
+        return True
+
+    @property
+    def blocks(self) -> BlockManager:
+        """Blocks of the cache."""
+        return self._places.blocks
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is running, waiting or asked."""
-        return not (self.running or len(self.waiting) or self._commands or self._launched)
+        return not (self.running or len(self.waiting) or self._asks or self._orders or self._launched)
+
+    def deadline_in_s(self) -> float | None:
+        """Seconds after which there may be something to do although nobody asks; None: never."""
+        return None if self._next_due_at == inf else max(0.0, self._next_due_at - self.clock())
 
     def fail_all(self, error: SpeechError) -> None:
-        """End everything that was accepted with an error, after the runner has failed."""
+        """End everything that was accepted with an error, after the runner has failed; it may fail at that again."""
         self._obey()
-        for sequence in (*self.running, *self.waiting):
-            self._release(sequence)
-            self._listeners.pop(sequence).take_failure(error)
-        self._launched.clear()
+        for sequence in tuple(self._listeners):
+            with suppress(Exception):
+                self._release(sequence)
+            self._fail(sequence, error)
+        for _ in range(len(self._launched)):
+            self._launched.popleft()
+            with suppress(Exception):
+                self.runner.collect()
 
     # Steps.
 
     def _obey(self) -> None:
-        while self._commands:
-            self._commands.popleft()()
+        num_orders = len(self._orders)  # whoever gave one of these had asked before, so asks come first
+        while self._asks:
+            self._accept(*self._asks.popleft())
+        for _ in range(num_orders):
+            self._orders.popleft()()
 
-    def _end_overdue(self) -> None:
-        now = self.clock()
+    def _end_overdue(self, now: float) -> None:
+        if now < self._next_due_at:
+            return
+        self._next_due_at = inf
         for sequence in (*self.running, *self.waiting):
             if sequence.ask.due_at is not None and now >= sequence.ask.due_at:
                 self._end(sequence, Finish.DEADLINE)
+            else:
+                self._heed_deadline(sequence)
 
     def _prefill(self) -> bool:
-        sequence = next((s for s in self.running if not s.is_prefilled), None) or self._admit()
+        """Compute a part of one prompt: the whole blocks of its prefix, or the rest."""
+        sequence = self._prefilling or self._admit()
         if sequence is None:
             return False
-        ask, first = sequence.ask, sequence.num_computed
-        cut = self._shared_positions(ask)
-        last = cut if first < cut else len(ask.prompt)
-        part = PrefillPart(sequence.slot, ask.prompt[first:last], first, sequence.blocks, last == len(ask.prompt))
+        began_at, prompt, first = self.clock(), sequence.ask.prompt, sequence.num_computed
+        cut = len(sequence.keys) * self.blocks.block_size
+        last = cut if first < cut else len(prompt)
+        part = PrefillPart(sequence.part.slot, prompt[first:last], first, sequence.part.blocks, last == len(prompt))
         row = self.runner.prefill(part)
         sequence.num_computed = last
+        took_s = self.clock() - began_at
+        sequence.prefill_s += took_s
+        self._figures.num_prefills += 1
+        self._figures.prefill_ms.observe(took_s * 1000)
         if first < cut:
-            self.blocks.publish(prefix_keys(ask.prompt[:cut], self.blocks.block_size), sequence.blocks)
+            self.blocks.publish(sequence.keys, sequence.part.blocks)
         if row is not None:
-            sequence.num_drawn = 1
-            self._take_row(sequence, row)
+            self._begin_rows(sequence, row)
         return True
 
     def _launch(self) -> bool:
-        if len(self._launched) >= self.runner.max_lag:
-            return False
-        going = [s for s in self.running if s.needs_row and s.num_undelivered <= MAX_UNDELIVERED_SAMPLES]
+        """Start a row for everyone who may go on."""
+        going = list(self._going)
         if not going:
             return False
-        self.runner.launch([DecodePart(s.slot, len(s.ask.prompt) + s.num_drawn, s.blocks) for s in going])
+        parts, spent = [], []
         for sequence in going:
-            sequence.num_drawn += 1
+            part = sequence.part
+            part.length += 1
+            parts.append(part)
+            if part.length >= sequence.max_length:
+                spent.append(sequence)
+        self.runner.launch(parts)
         self._launched.append(going)
+        for sequence in spent:
+            del self._going[sequence]
+        self._figures.num_rows += len(parts)
+        self._figures.batch_rows.observe(len(parts))
         return True
 
-    def _collect(self) -> bool:
-        is_full = len(self._launched) >= self.runner.max_lag
-        if not self._launched or not (is_full or not any(s.needs_row for s in self.running)):
+    def _collect(self, *, must: bool) -> bool:
+        """Take the oldest launch's rows, once as many are under way as may be, or if nothing else was to be done."""
+        if not self._launched or not (must or len(self._launched) >= self.runner.max_lag):
             return False
         for sequence, row in zip(self._launched.popleft(), self.runner.collect(), strict=True):
-            self._take_row(sequence, row)
+            if row == BROKEN:
+                self._break(sequence)
+            elif sequence.take_row(row) and sequence.part.slot >= 0:
+                self._codec.add(sequence)
         return True
 
     def _decode_audio(self) -> bool:
-        """Decode what is due, then end what has all its rows and sound; a window may be due behind another."""
-        due = [sequence for sequence in self.running if sequence.is_due]
-        planned = [(sequence, window) for sequence in due if (window := sequence.next_window()) is not None]
+        """Decode the most urgent windows; end what has all its rows and sound, a window may be due behind another."""
+        chosen = self._codec.choose(len(self.running))
+        planned = [(sequence, window) for sequence in chosen if (window := sequence.next_window()) is not None]
         if planned:
+            began_at = self.clock()
             pcms = self.runner.decode_windows([sequence.cut(window) for sequence, window in planned])
-            for (sequence, window), pcm in zip(planned, pcms, strict=True):
+            now = self.clock()
+            self._forecast.codec_s.observe(now - began_at)
+            self._figures.num_windows += len(planned)
+            for (sequence, _), pcm in zip(planned, pcms, strict=True):
                 if pcm is None:
                     self._break(sequence)
-                    continue
-                sequence.note_emitted(window, len(pcm) // 2)
-                self._listeners[sequence].take_audio(pcm)
-        for sequence in due:
-            if sequence.has_all_rows and sequence.next_window() is None:
-                self._end(sequence, Finish.STOP if sequence.has_said_end else sequence.ask.length_finish)
-        return bool(due)
+                else:
+                    self._emit(sequence, pcm, now)
+        for sequence in chosen:
+            self._settle(sequence)
+        return bool(chosen)
 
     # Acts.
 
     def _accept(self, sequence: Sequence, listener: Listener) -> None:
         self._listeners[sequence] = listener
         self.waiting.add(sequence)
+        self._heed_deadline(sequence)
 
     def _admit(self) -> Sequence | None:
-        """Give the next sequence a slot and all the blocks it can ever need, so that none has to be put back."""
-        sequence = self.waiting.next(self.running)
-        if sequence is None or not self._free_slots:
+        sequence = self.waiting.next()
+        if sequence is None or not self._places.take(sequence):
             return None
-        cut = self._shared_positions(sequence.ask)
-        keys = prefix_keys(sequence.ask.prompt[:cut], self.blocks.block_size)
-        shared = self.blocks.find(keys)
-        if len(shared) < len(keys):
-            shared = []  # a prefix is computed in one call or not at all: its bits must not depend on what was cached
-        blocks = self.blocks.take(self.blocks.num_needed(sequence.ask.max_positions), shared=shared)
-        if blocks is None:
-            return None
-        self.waiting.remove(sequence)
-        sequence.blocks, sequence.slot = blocks, self._free_slots.pop()
-        sequence.num_computed = len(shared) * self.blocks.block_size
-        self.runner.begin(sequence.slot, sequence.ask.draw)
-        self.running.append(sequence)
+        self.waiting.seat(sequence)
+        self.running[sequence] = None
+        self._prefilling = sequence
+        sequence.seated_at = self.clock()
+        self._figures.note_seated(sequence, self.blocks.block_size)
+        self.runner.begin(sequence.part.slot, sequence.ask.draw)
         return sequence
 
+    def _begin_rows(self, sequence: Sequence, row: Row) -> None:
+        self._prefilling = None
+        self._forecast.prefill_s.observe(sequence.prefill_s)
+        self._figures.num_rows += 1
+        sequence.is_prefilled = True
+        if row == BROKEN:
+            self._break(sequence)
+            return
+        sequence.take_row(row)
+        self._resume(sequence)
+
+    def _emit(self, sequence: Sequence, pcm: bytes, now: float) -> None:
+        pcm = sequence.emit(pcm)
+        if not sequence.player.has_begun:
+            self._figures.first_audio_ms.observe((now - sequence.asked_at) * 1000)
+        self._figures.underrun_s += sequence.player.take(len(pcm) // 2, now)
+        self._listeners[sequence].take_audio(pcm)
+
+    def _settle(self, sequence: Sequence) -> None:
+        """See what is to become of a sequence that had something for the codec."""
+        if sequence.is_complete:
+            self._end(sequence, Finish.STOP if sequence.has_said_end else sequence.ask.length_finish)
+        elif sequence.is_silent:
+            self._end(sequence, Finish.RUNAWAY)
+        elif sequence.is_held:
+            self._codec.discard(sequence)
+            self._going.pop(sequence, None)
+        elif not sequence.is_due:
+            self._codec.discard(sequence)
+
     def _deliver(self, sequence: Sequence, num_samples: int) -> None:
+        was_held = sequence.is_held
         sequence.num_undelivered -= num_samples
+        if was_held and not sequence.is_held and sequence.part.slot >= 0:
+            sequence.player.excuse(self.clock())
+            self._resume(sequence)
+
+    def _resume(self, sequence: Sequence) -> None:
+        if sequence.needs_row:
+            self._going[sequence] = None
+        if sequence.is_due:
+            self._codec.add(sequence)
 
     def _end(self, sequence: Sequence, finish: Finish) -> None:
-        if sequence.finish is not None or sequence not in self._listeners:
+        if sequence not in self._listeners:
             return
         sequence.finish = finish
         self._release(sequence)
+        self._figures.count_end(finish)
         self._listeners.pop(sequence).take_end(sequence)
-
-    def _take_row(self, sequence: Sequence, row: Row) -> None:
-        if row == BROKEN:
-            self._break(sequence)
-        else:
-            sequence.take_row(row)
 
     def _break(self, sequence: Sequence) -> None:
         """Fail a sequence whose figures are no numbers. Its prefix may be why, so nobody else may find that."""
         if sequence not in self._listeners:
             return
-        self.blocks.withdraw(sequence.blocks)
+        self.blocks.withdraw(sequence.part.blocks)
         self._release(sequence)
-        error = EngineFailed("the speech model computed something that is no number, and gave this speech up")
+        self._fail(sequence, EngineFailed("the speech model computed something that is no number, and gave this up"))
+
+    def _fail(self, sequence: Sequence, error: SpeechError) -> None:
+        self._figures.count_end(None)
         self._listeners.pop(sequence).take_failure(error)
 
     def _release(self, sequence: Sequence) -> None:
-        if sequence.slot < 0:
-            self.waiting.remove(sequence)
+        if not sequence.has_place:
+            self.waiting.leave(sequence)
             return
-        self.running.remove(sequence)
-        self.runner.end(sequence.slot)
-        self._free_slots.append(sequence.slot)
-        self.blocks.give_back(sequence.blocks)
-        sequence.slot = -1
+        if sequence is self._prefilling:
+            self._prefilling = None
+        self._codec.discard(sequence)
+        self._going.pop(sequence, None)
+        del self.running[sequence]
+        self.waiting.vacate(sequence)
+        self._forecast.stay_s.observe(self.clock() - sequence.seated_at)
+        self.runner.end(self._places.give_back(sequence))
 
-    def _shared_positions(self, ask: Ask) -> int:
-        """Positions of the prefix that fill whole blocks; computed in a call of their own, cached or not."""
-        return ask.num_prefix // self.blocks.block_size * self.blocks.block_size
+    def _heed_deadline(self, sequence: Sequence) -> None:
+        if sequence.ask.due_at is not None:
+            self._next_due_at = min(self._next_due_at, sequence.ask.due_at)
 
-    def _check_size(self, ask: Ask) -> None:
-        room = min(CONTEXT_POSITIONS, self.runner.num_blocks * self.runner.block_size)
-        if len(ask.prompt) + ask.max_rows > room:
-            raise ContextOverflow(
-                f"prompt and speech must fit {room} positions: {len(ask.prompt)} and at most {ask.max_rows} rows"
+    def _check_deadline(self, sequence: Sequence) -> None:
+        if sequence.ask.due_at is None:
+            return
+        left_ms = (sequence.ask.due_at - sequence.asked_at) * 1000
+        predicted_ms = self._predict_ms(sequence.num_due, sequence.ask.max_positions)
+        if left_ms < predicted_ms:
+            raise DeadlineTooShort(
+                f"the deadline is in {max(0.0, left_ms):.0f} ms and the first audio is expected "
+                f"after {predicted_ms:.0f} ms"
             )
+
+    def _predict_ms(self, num_rows: int = FIRST_AUDIO_ROWS, num_positions: int = 1) -> float:
+        num_waiting = len(self.waiting) + len(self._asks)
+        crowd = Crowd(
+            num_ahead=num_waiting + (self._prefilling is not None),
+            num_short=self._places.count_short(num_waiting, num_positions),
+            num_running=len(self.running),
+        )
+        return self._forecast.first_audio_ms(crowd, num_rows)

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 
 from antiphon_server.engine.sequence import Ask, Sequence
 from antiphon_server.engine.step_loop import StepLoop
@@ -23,7 +24,7 @@ class StepThread:
         """Yield samples as they are decoded, then the ended sequence. Closing cancels at the next step.
 
         Raises:
-            ContextOverflow, Overloaded: If the sequence is not accepted.
+            ContextOverflow, Overloaded, DeadlineTooShort: If the sequence is not accepted.
             EngineFailed: If the runner failed.
         """
         ear = _Ear(asyncio.get_running_loop())
@@ -49,7 +50,7 @@ class StepThread:
                     pass
             except Exception as error:  # noqa: BLE001 - whatever the runner raised, its callers must hear of it
                 self._loop.fail_all(EngineFailed(f"the speech model failed ({type(error).__name__})"))
-            self._wake.wait()
+            self._wake.wait(self._loop.deadline_in_s())
 
 
 class _Ear:
@@ -69,4 +70,5 @@ class _Ear:
         self._put(error)
 
     def _put(self, item: bytes | Sequence | SpeechError) -> None:
-        self._loop.call_soon_threadsafe(self.heard.put_nowait, item)
+        with suppress(RuntimeError):  # the loop of coroutines is closed: nobody listens any more
+            self._loop.call_soon_threadsafe(self.heard.put_nowait, item)

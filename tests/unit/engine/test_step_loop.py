@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antiphon_server.engine.runner import Draw
-from antiphon_server.engine.sequence import Ask, Finish
-from antiphon_server.engine.step_loop import MAX_UNDELIVERED_SAMPLES, StepLoop
+from antiphon_server.engine.sequence import MAX_UNDELIVERED_SAMPLES, Ask, Finish
+from antiphon_server.engine.step_loop import StepLoop
 from antiphon_server.errors import ContextOverflow, EngineFailed, Overloaded
 from support.scripted_runner import SAMPLES_PER_FRAME, ScriptedRunner, speech_rows
 
