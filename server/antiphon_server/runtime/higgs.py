@@ -1,6 +1,7 @@
 """Speech by Higgs Audio v3 TTS: the Synthesizer over checkpoint, backbone, codec and step loop."""
 
 import asyncio
+import struct
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -9,75 +10,83 @@ from dataclasses import replace
 from antiphon_server.codec.sizes import SAMPLE_RATE_HZ
 from antiphon_server.engine.options import parse_options
 from antiphon_server.engine.protocol import EngineInfo, SpeechChunk, SpeechEnd, SpeechJob
-from antiphon_server.engine.runner import Draw
-from antiphon_server.engine.sequence import Ask, Finish, Sequence
+from antiphon_server.engine.reference import ReferenceClip, SpeechReference
+from antiphon_server.engine.sequence import Sequence
+from antiphon_server.engine.stats import EngineStats
 from antiphon_server.engine.step_loop import StepLoop
 from antiphon_server.errors import UnknownVoice
-from antiphon_server.model.prompt import build_prompt
-from antiphon_server.model.tokenizer import TextTokenizer, tag_ids
-from antiphon_server.runtime.higgs_start import VOICE, HiggsOptions, load
+from antiphon_server.model.higgs_config import CONTEXT_POSITIONS
+from antiphon_server.model.tokenizer import TextTokenizer
+from antiphon_server.runtime.clip_encoder import ClipEncoder
+from antiphon_server.runtime.higgs_ask import Asking
+from antiphon_server.runtime.higgs_start import VOICE, HiggsOptions, Loaded, load
 from antiphon_server.runtime.step_thread import StepThread
 
-MAX_ROWS = 2048
 _CHUNK_BYTES = SAMPLE_RATE_HZ * 80 // 1000 * 2
-# About four times as long as anybody takes to say it: 25 rows a second, 14 characters a second.
-_ROWS_PER_CHARACTER = 7
-_ROWS_AT_LEAST = 150
 
 
 class HiggsSynthesizer:
-    """A Synthesizer."""
+    """A Synthesizer, and a Cloner, a TokenCounter and Observed."""
 
-    def __init__(self, tokenizer: TextTokenizer, steps: StepThread, info: EngineInfo, *, caps_rows: bool) -> None:
-        self._tokenizer, self._steps, self._info, self._caps_rows = tokenizer, steps, info, caps_rows
+    def __init__(self, loaded: Loaded) -> None:
+        """Begin to step."""
+        runner = loaded.runner
+        self._info: EngineInfo = loaded.info
+        self._tokenizer: TextTokenizer = loaded.tokenizer
+        self._loop = StepLoop(runner, time.monotonic)
+        self._steps = StepThread(self._loop)
+        self._clips = ClipEncoder(loaded.codec.encode)
+        room = min(CONTEXT_POSITIONS, runner.num_blocks * runner.block_size)
+        self._asking = Asking(loaded.tokenizer, loaded.info, max_positions=room)
 
     async def info(self) -> EngineInfo:
         """Say what the engine is."""
         return self._info
 
+    async def encode(self, clip: ReferenceClip) -> SpeechReference:
+        """Turn a clip into codes, beside the speech that goes on; see ``Cloner`` and ``ClipEncoder.codes``."""
+        return SpeechReference(await self._clips.codes(clip))
+
+    async def count_tokens(self, texts: tuple[str, ...]) -> tuple[int, ...]:
+        """Count the tokens of each text; see ``TokenCounter``."""
+        return await asyncio.to_thread(lambda: tuple(len(self._tokenizer.encode(text)) for text in texts))
+
+    async def stats(self) -> EngineStats:
+        """Read the step loop's figures; see ``Observed``."""
+        return self._loop.stats()
+
     async def speak(self, job: SpeechJob) -> AsyncGenerator[SpeechChunk | SpeechEnd, None]:
         """Yield the segment's sound, then one SpeechEnd; closing stops at the next step.
 
         Raises:
-            UnknownVoice: If the voice is not one of this engine's.
-            ContextOverflow: If text and speech do not fit the model.
+            UnknownVoice: If there is no reference and the voice is not this engine's.
+            InvalidField: If a field is out of range.
+            ContextOverflow: If text, reference, history and speech do not fit the model.
+            Overloaded, DeadlineTooShort: If too many wait, or too long for ``due_at``.
             EngineFailed: If the model failed.
         """
-        if job.voice != VOICE:
-            raise UnknownVoice(f"voice {job.voice!r} is not {VOICE}", field="voice")
-        ask, began_at = self._ask(job), time.perf_counter()
-        async with aclosing(self._steps.generate(ask)) as items:
+        if job.voice != VOICE and not job.reference:
+            raise UnknownVoice(f"voice {job.voice[:64]!r} is not {VOICE}", field="voice")
+        asked, began_at = self._asking.ask(job), time.perf_counter()
+        async with aclosing(self._steps.generate(asked.ask)) as items:
             async for item in items:
                 if isinstance(item, Sequence):
+                    self._asking.note_spoken(asked, item)
                     yield _end(item, time.perf_counter() - began_at)
                     return
                 for at in range(0, len(item), _CHUNK_BYTES):
                     yield SpeechChunk(item[at : at + _CHUNK_BYTES])
 
     async def warm_up(self) -> None:
-        """Speak a word; notes how soon the first sound comes."""
-        job = SpeechJob(text="Ready.", voice=VOICE, sequence="warm-up", max_new_tokens=40)
+        """Speak a word and encode a second of sound; notes how soon the first sound comes."""
+        job = SpeechJob(text="Ready.", voice=VOICE, sequence="warm-up", continuity="NONE", max_new_tokens=40)
         began_at, first_ms = time.perf_counter(), 0.0
         async with aclosing(self.speak(job)) as items:
             async for item in items:
                 if isinstance(item, SpeechChunk) and not first_ms:
                     first_ms = (time.perf_counter() - began_at) * 1000
         self._info = replace(self._info, first_output_ms=first_ms)
-
-    def _ask(self, job: SpeechJob) -> Ask:
-        text = [*tag_ids(job.tags), *self._tokenizer.encode(job.text)]
-        prompt = build_prompt(text)
-        asked = min(MAX_ROWS, job.max_new_tokens or MAX_ROWS)
-        cap = _ROWS_AT_LEAST + _ROWS_PER_CHARACTER * len(job.text) if self._caps_rows else asked
-        draw = Draw(job.seed, 1.0 if job.temperature is None else job.temperature, job.top_k, job.top_p)
-        return Ask(
-            prompt.positions,
-            prompt.num_prefix,
-            draw,
-            min(asked, cap),
-            length_finish=Finish.RUNAWAY if cap < asked else Finish.LENGTH,
-            caller=job.sequence,
-        )
+        await self.encode(ReferenceClip(_second_of_sound(), SAMPLE_RATE_HZ))
 
 
 def _end(sequence: Sequence, engine_s: float) -> SpeechEnd:
@@ -90,6 +99,10 @@ def _end(sequence: Sequence, engine_s: float) -> SpeechEnd:
     )
 
 
+def _second_of_sound() -> bytes:
+    return struct.pack(f"<{SAMPLE_RATE_HZ}h", *(index * 7919 % 2000 - 1000 for index in range(SAMPLE_RATE_HZ)))
+
+
 async def create(options: Mapping[str, object]) -> HiggsSynthesizer:
     """Load and warm up the synthesizer.
 
@@ -97,9 +110,7 @@ async def create(options: Mapping[str, object]) -> HiggsSynthesizer:
         InvalidField: If an option is unknown or out of range.
         ModelNotInstalled: If the checkpoint is not there, not whole, or of another model.
     """
-    known = parse_options(options, HiggsOptions)
-    loaded = await asyncio.to_thread(load, known)
-    steps = StepThread(StepLoop(loaded.runner, time.monotonic))
-    engine = HiggsSynthesizer(loaded.tokenizer, steps, loaded.info, caps_rows=known.caps_rows)
+    loaded = await asyncio.to_thread(load, parse_options(options, HiggsOptions))
+    engine = HiggsSynthesizer(loaded)
     await engine.warm_up()
     return engine

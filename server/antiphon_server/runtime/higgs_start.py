@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from antiphon_server.codec.higgs_codec import HiggsCodec
-from antiphon_server.codec.sizes import SAMPLE_RATE_HZ
+from antiphon_server.codec.sizes import NUM_QUANTIZERS, SAMPLE_RATE_HZ
 from antiphon_server.engine.protocol import EngineInfo, EngineVoice
 from antiphon_server.errors import InvalidField
 from antiphon_server.model.backbone import Backbone
@@ -35,8 +35,9 @@ class HiggsOptions:
     max_concurrent_calls: int = field(default=16, metadata={"least": 1})
     num_blocks: int = field(default=2048, metadata={"least": 64})
     """Blocks of 16 positions for keys and values."""
-    caps_rows: bool = True
-    """Whether rows are capped by the length of the text, so that speech that never ends is cut and called RUNAWAY."""
+    guard: bool = True
+    """Whether speech that does not end is cut and called RUNAWAY, where a call says nothing: rows by the length of the
+    text, and silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,16 @@ def _info(checkpoint: Checkpoint, options: HiggsOptions) -> EngineInfo:
         sample_rate_hz=SAMPLE_RATE_HZ,
         voices=(voice,),
         rendered_tags=tuple(DELIVERY_TAGS),
+        supports_cloning=True,
         supports_seed=True,
         supports_sampling=True,
+        supports_history=True,
+        has_codec_frames=True,
+        counts_tokens=True,
+        has_stats=True,
+        num_codebooks=NUM_QUANTIZERS,
+        continuity="CONTEXT",
+        call_options={"guard": options.guard},
     )
 
 

@@ -1,0 +1,167 @@
+"""From a speech job to what the step loop is asked: prompt with voice and history, draw, row cap, ramp."""
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import chain
+
+import numpy as np
+
+from antiphon_server.codec.delay import NUM_CODEBOOKS, NUM_CODES, delay
+from antiphon_server.engine.codec_plan import ramp_from
+from antiphon_server.engine.continuity import Spoken, SpokenMemory, heard
+from antiphon_server.engine.protocol import EngineInfo, SpeechJob
+from antiphon_server.engine.reference import SpeechReference
+from antiphon_server.engine.runner import Draw, Row
+from antiphon_server.engine.sequence import Ask, Finish, Sequence
+from antiphon_server.engine.silence import MAX_SILENT_FRAMES
+from antiphon_server.errors import ContextOverflow, InvalidField
+from antiphon_server.model.prompt import Prompt, Reference, build_prompt
+from antiphon_server.model.tokenizer import TextTokenizer, tag_ids
+from antiphon_server.runtime.job_limits import check_job
+from antiphon_server.runtime.row_cap import row_cap
+
+DEFAULT_ROWS = 2048
+MAX_FRAMES = 2500
+"""Frames of a reference: 100 seconds."""
+MAX_CONTEXT_SEGMENTS = 4
+MAX_CONTEXT_ROWS = 1024
+_FRAME_BYTES = 2 * NUM_CODEBOOKS
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A job as the step loop takes it, and what to remember of it once it is spoken."""
+
+    ask: Ask
+    text: tuple[int, ...]
+    sequence: Hashable
+
+
+class Asking:
+    """Asks for one engine, with the memory of what its sequences have said."""
+
+    def __init__(self, tokenizer: TextTokenizer, info: EngineInfo, *, max_positions: int) -> None:
+        """Begin with nothing said.
+
+        Args:
+            tokenizer: Of the checkpoint.
+            info: Says which options a job may have, and which continuity is meant where none is asked.
+            max_positions: Room for prompt and speech together.
+        """
+        self._tokenizer, self._info, self._max_positions = tokenizer, info, max_positions
+        self._memory = SpokenMemory(max_positions)
+
+    def ask(self, job: SpeechJob) -> Asked:
+        """Compose what a job asks.
+
+        Raises:
+            InvalidField: If a field or a code is out of range.
+            ContextOverflow: If prompt and speech do not fit.
+        """
+        check_job(job, self._info.call_options)
+        text = (*tag_ids(job.tags), *self._tokenizer.encode(job.text))
+        max_rows, length_finish = self._max_rows(job)
+        sequence = (job.sequence, job.voice, _voice_key(job.reference))
+        prompt = self._prompt(job, text, sequence, max_rows)
+        ask = Ask(
+            prompt.positions,
+            prompt.num_prefix,
+            Draw(job.seed, 1.0 if job.temperature is None else job.temperature, job.top_k, job.top_p),
+            max_rows,
+            length_finish=length_finish,
+            caller=job.caller,
+            ramp=ramp_from(job.first_chunk_frames),
+            due_at=job.due_at,
+            max_silent_frames=MAX_SILENT_FRAMES if self._is_guarded(job) else None,
+        )
+        return Asked(ask, text, sequence)
+
+    def note_spoken(self, asked: Asked, sequence: Sequence) -> None:
+        """Remember a segment if it was spoken to its end."""
+        if sequence.finish is Finish.STOP:
+            self._memory.remember(asked.sequence, Spoken(asked.text, tuple(sequence.rows)))
+
+    def _prompt(self, job: SpeechJob, text: tuple[int, ...], sequence: Hashable, max_rows: int) -> Prompt:
+        reference = self._reference(job)
+        previous = [self._previous(f"previous[{at}]", turn) for at, turn in enumerate(job.previous)]
+        prompt = build_prompt(text, reference=reference, history=previous)
+        room = self._max_positions - max_rows - len(prompt.positions)
+        if room < 0:
+            raise ContextOverflow(
+                f"text, reference and history take {len(prompt.positions)} positions and the speech up to {max_rows} "
+                f"rows; together they must fit {self._max_positions}"
+            )
+        remembered = self._heard(job, sequence, room)
+        return build_prompt(text, reference=reference, history=[*previous, *remembered]) if remembered else prompt
+
+    def _heard(self, job: SpeechJob, sequence: Hashable, room: int) -> tuple[Spoken, ...]:
+        match job.continuity or self._info.continuity:
+            case "SEQUENCE":
+                return heard(self._memory.recall(sequence), max_positions=room)
+            case "CONTEXT":
+                asked = job.max_context_segments
+                num_segments = MAX_CONTEXT_SEGMENTS if asked is None else asked
+                return heard(
+                    self._memory.recall(sequence),
+                    max_positions=room,
+                    max_segments=num_segments,
+                    max_rows=MAX_CONTEXT_ROWS,
+                )
+            case _:
+                return ()
+
+    def _reference(self, job: SpeechJob) -> Reference | None:
+        if len(job.reference) > 1:
+            raise InvalidField(f"reference must be one at most, not {len(job.reference)}", field="reference")
+        for reference in job.reference:
+            return Reference(rows_of("reference", reference), tuple(self._tokenizer.encode(reference.transcript)))
+        return None
+
+    def _previous(self, field: str, turn: SpeechReference) -> Spoken:
+        if not turn.transcript:
+            raise InvalidField(f"{field}.transcript must not be empty: the model reads what it hears", field=field)
+        return Spoken(tuple(self._tokenizer.encode(turn.transcript)), rows_of(field, turn))
+
+    def _max_rows(self, job: SpeechJob) -> tuple[int, Finish]:
+        """Give the most rows, and what it is called to need them all."""
+        asked = DEFAULT_ROWS if job.max_new_tokens is None else job.max_new_tokens
+        cap = row_cap(job.text, job.tags) if self._is_guarded(job) else asked
+        return (cap, Finish.RUNAWAY) if cap < asked else (asked, Finish.LENGTH)
+
+    def _is_guarded(self, job: SpeechJob) -> bool:
+        return bool({**self._info.call_options, **job.options}["guard"])
+
+
+def rows_of(field: str, reference: SpeechReference) -> tuple[Row, ...]:
+    """Check and delay the codes of a reference.
+
+    Raises:
+        InvalidField: If they are not whole frames of codes 0 to 1023, or longer than 100 s.
+    """
+    size = len(reference.codes)
+    if not size or size % _FRAME_BYTES:
+        raise InvalidField(
+            f"{field}.codes must be frames of {NUM_CODEBOOKS} codes, {_FRAME_BYTES} bytes each, not {size} bytes",
+            field=field,
+        )
+    if size > MAX_FRAMES * _FRAME_BYTES:
+        raise InvalidField(
+            f"{field}.codes must be at most {MAX_FRAMES} frames (100 s), not {size // _FRAME_BYTES}", field=field
+        )
+    codes = np.frombuffer(reference.codes, dtype="<u2").reshape(-1, NUM_CODEBOOKS).astype(np.int64)
+    if codes.max() >= NUM_CODES:
+        raise InvalidField(f"{field}.codes must be 0 to {NUM_CODES - 1}, not {codes.max()}", field=field)
+    return tuple(map(tuple, delay(codes).tolist()))
+
+
+def _voice_key(references: tuple[SpeechReference, ...]) -> bytes:
+    digest = blake2b(digest_size=16)
+    for part in chain.from_iterable(_parts(each) for each in references):
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.digest()
+
+
+def _parts(reference: SpeechReference) -> Iterator[bytes]:
+    yield reference.codes
+    yield reference.transcript.encode("utf-8", "surrogatepass")
