@@ -12,6 +12,7 @@ from antiphon_server.config.settings import Config
 from antiphon_server.engine.admission import Admission
 from antiphon_server.engine.roster import Roster
 from antiphon_server.errors import TextTooLong
+from antiphon_server.rpc.completion import complete_plan
 from antiphon_server.rpc.conversation_config import (
     TalkPlan,
     check_features,
@@ -25,6 +26,7 @@ from antiphon_server.rpc.stream import BidiStream, run_call
 from antiphon_server.rpc.synthesis_config import check_delivery
 from antiphon_server.rpc.transcription import check_audio_message
 from antiphon_server.rpc.turn_events import turn_event
+from antiphon_server.session.cloning import CloningDesk
 from antiphon_server.session.conversing import ConversationSession
 from antiphon_server.session.events import TurnBroken, TurnEvent
 from antiphon_server.session.intake import Intake, open_intake
@@ -44,10 +46,11 @@ _NOT_BUILT = {
 class ConversationServicer(pb_grpc.ConversationServiceServicer):
     """Converses."""
 
-    def __init__(self, roster: Roster, admission: Admission, config: Config) -> None:
+    def __init__(self, roster: Roster, admission: Admission, desk: CloningDesk, config: Config) -> None:
         """Keep what calls share."""
         self._roster = roster
         self._admission = admission
+        self._desk = desk
         self._config = config
 
     async def Converse(self, request_iterator: Any, context: Any) -> None:  # type: ignore[override]  # noqa: ANN401 - a coroutine that writes through the context
@@ -58,6 +61,7 @@ class ConversationServicer(pb_grpc.ConversationServiceServicer):
         )
         plan = plan_talk(await stream.read_config(), self._roster, self._config)
         with self._admission.enter(context.time_remaining()):
+            plan = await self._completed(plan, context)
             async with AsyncExitStack() as held:
                 log = EventLog(stream.write)
                 intake = open_intake(
@@ -71,6 +75,14 @@ class ConversationServicer(pb_grpc.ConversationServiceServicer):
                 await log.write(pb.ConverseResponse(started=self._started(plan)))
                 call = TalkCall(session, intake, self._roster, self._config, plan)
                 await run_call(call.serve(stream), stream.watch_idle(lambda: session.is_replying))
+
+    async def _completed(self, plan: TalkPlan, context: Any) -> TalkPlan:  # noqa: ANN401 - grpc's types
+        if plan.settings.is_text_only:
+            return plan
+        voice = self._roster.synthesizer_of(plan.speech.info)
+        speech = await complete_plan(plan.speech, self._desk, voice, context)
+        settings = dataclasses.replace(plan.settings, speech=speech.settings)
+        return dataclasses.replace(plan, speech=speech, settings=settings)
 
     def _session(self, plan: TalkPlan, emit: Callable[[TurnEvent], Awaitable[None]]) -> ConversationSession:
         roster = self._roster

@@ -1,6 +1,11 @@
 """What a synthesis would speak, found out without running a model."""
 
+import asyncio
+from typing import cast
+
 from antiphon.speech.v1 import synthesis_service_pb2 as pb
+from antiphon_server.engine.protocol import Synthesizer
+from antiphon_server.engine.reference import TokenCounter
 from antiphon_server.rpc.responses import warning
 from antiphon_server.rpc.synthesis_config import SpeechPlan
 from antiphon_server.session.events import Notice
@@ -8,13 +13,25 @@ from antiphon_server.session.script import Script
 from antiphon_server.text.segment import Segment
 
 
-def explain(script: Script, plan: SpeechPlan) -> pb.ExplainSynthesisResponse:
+async def explain(script: Script, plan: SpeechPlan, synthesizer: Synthesizer) -> pb.ExplainSynthesisResponse:
     """Lay a text out that was cut and normalised as Synthesize would.
 
     Args:
         script: What would be spoken.
         plan: How.
+        synthesizer: Would speak; asked to count tokens, if it can.
     """
+    explained = await asyncio.to_thread(_explain, script, plan)
+    if plan.info.counts_tokens:
+        texts = tuple(segment.text for segment in explained.segments)
+        counts = await cast("TokenCounter", synthesizer).count_tokens(texts)
+        for segment, count in zip(explained.segments, counts, strict=True):
+            segment.num_tokens = count
+        explained.num_tokens = sum(counts)
+    return explained
+
+
+def _explain(script: Script, plan: SpeechPlan) -> pb.ExplainSynthesisResponse:
     segments = script.drain()
     notices = [*plan.notices, *(Notice(code, "text", message) for code, message in script.warnings())]
     spoken = [segment.text for segment in segments if segment.text]

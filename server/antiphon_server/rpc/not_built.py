@@ -17,7 +17,7 @@ from antiphon_server.errors import NotBuilt
 _REASONS = {
     "TaskService": "tasks are not built yet; call SynthesizeOnce or Transcribe and wait for the answer",
     "FileService": "files are not stored yet; send audio inside the call",
-    "ConsentService": "consents are not stored yet, since no installed model clones voices",
+    "ConsentService": "consents are not stored yet; a voice is cloned for one call, and has no name",
 }
 
 

@@ -26,6 +26,7 @@ from antiphon_server.rpc.reflection import add_reflection
 from antiphon_server.rpc.synthesis import SynthesisServicer
 from antiphon_server.rpc.transcription import TranscriptionServicer
 from antiphon_server.rpc.voices import VoiceServicer
+from antiphon_server.session.cloning import CloningDesk
 
 _PACKAGE = "antiphon.speech.v1"
 _NEEDS: dict[str, tuple[Role, ...]] = {
@@ -105,12 +106,12 @@ class Front:
         await self._server.stop(grace_s)
 
     def _add_services(self) -> None:
-        roster, limits, server = self._roster, self._config.limits, self._server
-        synthesis = SynthesisServicer(roster, self._doors["synthesis"], limits)
+        roster, limits, server, desk = self._roster, self._config.limits, self._server, CloningDesk()
+        synthesis = SynthesisServicer(roster, self._doors["synthesis"], desk, limits)
         synthesis_service_pb2_grpc.add_SynthesisServiceServicer_to_server(synthesis, server)
         transcription = TranscriptionServicer(roster, self._doors["transcription"], limits)
         transcription_service_pb2_grpc.add_TranscriptionServiceServicer_to_server(transcription, server)
-        conversation = ConversationServicer(roster, self._doors["conversations"], self._config)
+        conversation = ConversationServicer(roster, self._doors["conversations"], desk, self._config)
         conversation_service_pb2_grpc.add_ConversationServiceServicer_to_server(conversation, server)
         voice_service_pb2_grpc.add_VoiceServiceServicer_to_server(VoiceServicer(roster), server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(roster, limits), server)

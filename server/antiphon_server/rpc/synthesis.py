@@ -12,11 +12,13 @@ from antiphon_server.engine.admission import Admission
 from antiphon_server.engine.roster import Roster
 from antiphon_server.errors import InvalidField, StreamOrder, TextEmpty, TextTooLong
 from antiphon_server.rpc.checks import ignored
+from antiphon_server.rpc.completion import complete_plan
 from antiphon_server.rpc.explain import explain
 from antiphon_server.rpc.requestid import REQUEST_ID
 from antiphon_server.rpc.responses import audio_chunk, utterance_cancelled, utterance_done, warning
 from antiphon_server.rpc.stream import BidiStream, run_call
 from antiphon_server.rpc.synthesis_config import SpeechPlan, check_delivery, plan_speech
+from antiphon_server.session.cloning import CloningDesk
 from antiphon_server.session.events import AudioOut, SpeechEvent, UtteranceBegan, UtteranceCut, UtteranceEnded
 from antiphon_server.session.script import Script, read_whole
 from antiphon_server.session.settings import SpeechUpdate
@@ -26,10 +28,11 @@ from antiphon_server.session.speaking import SpeechSession
 class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
     """Speaks."""
 
-    def __init__(self, roster: Roster, admission: Admission, limits: Limits) -> None:
+    def __init__(self, roster: Roster, admission: Admission, desk: CloningDesk, limits: Limits) -> None:
         """Keep what calls share."""
         self._roster = roster
         self._admission = admission
+        self._desk = desk
         self._limits = limits
 
     async def Synthesize(self, request_iterator: Any, context: Any) -> None:  # type: ignore[override]  # noqa: ANN401 - a coroutine that writes through the context
@@ -43,6 +46,7 @@ class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
         )
         plan = plan_speech(await stream.read_config(), self._roster)
         with self._admission.enter(context.time_remaining(), plan.info.model):
+            plan = await self._completed(plan, context)
             session = self._session(plan, _writer(stream.write, pb.SynthesizeResponse, self._learn_from(plan)))
             await stream.write(pb.SynthesizeResponse(started=self._started(plan)))
             await run_call(
@@ -54,6 +58,7 @@ class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
         plan = plan_speech(request.config, self._roster)
         await _checked_text(request.text, self._limits.max_once_text_bytes, plan)
         with self._admission.enter(context.time_remaining(), plan.info.model):
+            plan = await self._completed(plan, context)
             write = _OnceWriter(context).write
             await write(pb.SynthesizeOnceResponse(started=self._started(plan)))
             session = self._session(plan, _writer(write, pb.SynthesizeOnceResponse, self._learn_from(plan)))
@@ -63,7 +68,12 @@ class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
         """Say what would be spoken."""
         plan = plan_speech(request.config, self._roster)
         script = await _checked_text(request.text, self._limits.max_once_text_bytes, plan)
-        return await asyncio.to_thread(explain, script, plan)
+        for source in plan.sources.all():
+            await self._desk.check(source)
+        return await explain(script, plan, self._roster.synthesizer_of(plan.info))
+
+    async def _completed(self, plan: SpeechPlan, context: Any) -> SpeechPlan:  # noqa: ANN401 - grpc's types
+        return await complete_plan(plan, self._desk, self._roster.synthesizer_of(plan.info), context)
 
     def _learn_from(self, plan: SpeechPlan) -> Callable[[float], None]:
         return partial(self._admission.measured, model=plan.info.model)

@@ -3,13 +3,16 @@
 import difflib
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
 from antiphon.speech.v1 import synthesis_service_pb2 as pb
 from antiphon_server.engine.protocol import EngineInfo, EngineVoice
 from antiphon_server.engine.roster import Roster
 from antiphon_server.errors import InvalidField, UnsupportedFeature
+from antiphon_server.rpc.call_options import option_message, read_options
 from antiphon_server.rpc.checks import at_most, ignored, in_range, known_enum, optional_in_range
 from antiphon_server.rpc.formats import format_message, output_format
+from antiphon_server.rpc.voice_sources import VoiceSources, read_sources
 from antiphon_server.session.events import Notice
 from antiphon_server.session.settings import SpeechSettings
 from antiphon_server.text.tags import TagPolicy
@@ -23,6 +26,8 @@ _SAMPLING_RANGES = {
     "ras_max_repeats": (1, 1024),
     "seed": (0, _MAX_SEED),
 }
+_SAMPLING_USED = frozenset({"temperature", "top_p", "top_k", "max_new_tokens"})
+"""Sampling parameters that reach a model that says it has such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +37,10 @@ class SpeechPlan:
     settings: SpeechSettings
     info: EngineInfo
     effective: pb.SynthesisConfig
-    """The config with every default filled in and every alias resolved; without references."""
+    """The config with every default filled in and every alias resolved; without references and earlier turns."""
     notices: tuple[Notice, ...]
+    sources: VoiceSources
+    """References that have to be encoded before the settings are complete."""
 
 
 def plan_speech(config: pb.SynthesisConfig, roster: Roster, path: str = "config") -> SpeechPlan:
@@ -48,7 +55,9 @@ def plan_speech(config: pb.SynthesisConfig, roster: Roster, path: str = "config"
     _check_features(config, info, path)
     voice = roster.resolve_voice(voice_name, info, field=f"{path}.voice")
     settings = _settings(config, roster, info, voice, path)
-    return SpeechPlan(settings, info, _effective(config, settings), tuple(_notices(config, info, settings, path)))
+    sources = read_sources(config, info, path)
+    notices = (*_notices(config, info, settings, path), *sources.notices)
+    return SpeechPlan(settings, info, _effective(config, info, settings), notices, sources)
 
 
 def check_delivery(message: pb.SynthesisConfig | pb.SynthesisUpdate, path: str) -> None:
@@ -80,9 +89,7 @@ def _check_fields(config: pb.SynthesisConfig, path: str) -> None:
     _check_segmentation(config.segmentation, f"{path}.segmentation")
     optional_in_range(config, "initial_codec_chunk_frames", f"{path}.initial_codec_chunk_frames", 0, 8192)
     optional_in_range(config, "segment_gap_ms", f"{path}.segment_gap_ms", 0, 10_000)
-    at_most(f"{path}.previous_turns", config.previous_turns, 64, "turns")
     at_most(f"{path}.language", config.language, 35, "characters")
-    at_most(f"{path}.references", config.references, 8, "clips")
 
 
 def _check_sampling(sampling: pb.SamplingParams, path: str) -> None:
@@ -101,16 +108,8 @@ def _check_segmentation(segmentation: pb.SegmentationParams, path: str) -> None:
 
 
 def _check_features(config: pb.SynthesisConfig, info: EngineInfo, path: str) -> None:
-    clones = config.references or any(speaker.HasField("reference") for speaker in config.speakers)
-    if clones and not info.supports_cloning:
-        raise UnsupportedFeature(f"{path}.references: {info.model} cannot clone voices", field=f"{path}.references")
-    if config.references and config.voice not in ("", "default"):
-        raise InvalidField(f"{path}.voice must be absent or 'default' beside references", field=f"{path}.voice")
     if config.word_times and not info.supports_word_times:
         raise UnsupportedFeature(f"{path}.word_times: {info.model} has no word times", field=f"{path}.word_times")
-    if config.options:
-        name = sorted(config.options)[0]
-        raise InvalidField(f"{path}.options: {info.model} has no option {name[:64]!r}", field=f"{path}.options")
 
 
 def _settings(config: pb.SynthesisConfig, roster: Roster, info: EngineInfo, voice: str, path: str) -> SpeechSettings:
@@ -139,7 +138,21 @@ def _settings(config: pb.SynthesisConfig, roster: Roster, info: EngineInfo, voic
         emoji=config.normalization.emoji,
         urls=config.normalization.urls,
         segment_gap_ms=config.segment_gap_ms,
+        options=read_options(config.options, info, f"{path}.options"),
+        **_context(config, info),
     )
+
+
+def _context(config: pb.SynthesisConfig, info: EngineInfo) -> dict[str, Any]:
+    """Read what carries over between segments, and how sound begins, where the model has such."""
+    found: dict[str, Any] = {}
+    if info.supports_history:
+        found["continuity"] = _name(config.continuity, pb.Continuity, "CONTINUITY_", info.continuity)
+        if config.segmentation.HasField("max_context_chunks"):
+            found["max_context_segments"] = config.segmentation.max_context_chunks
+    if info.has_codec_frames and config.HasField("initial_codec_chunk_frames"):
+        found["first_chunk_frames"] = config.initial_codec_chunk_frames
+    return found
 
 
 def _speakers(config: pb.SynthesisConfig, roster: Roster, info: EngineInfo, path: str) -> dict[int, str]:
@@ -175,10 +188,13 @@ def _name(number: int, enum: object, prefix: str, default: str) -> str:
     return default if name == "UNSPECIFIED" else name
 
 
-def _effective(config: pb.SynthesisConfig, settings: SpeechSettings) -> pb.SynthesisConfig:
+def _effective(config: pb.SynthesisConfig, info: EngineInfo, settings: SpeechSettings) -> pb.SynthesisConfig:
     effective = pb.SynthesisConfig()
     effective.CopyFrom(config)
     effective.ClearField("references")
+    effective.ClearField("previous_turns")
+    for name in _unused_sampling(config, info):
+        effective.sampling.ClearField(name)  # type: ignore[arg-type]
     effective.model, effective.voice = settings.model, settings.voice
     effective.format.CopyFrom(format_message(settings.format))
     effective.speed, effective.pitch_semitones = settings.speed, settings.pitch_semitones
@@ -187,9 +203,12 @@ def _effective(config: pb.SynthesisConfig, settings: SpeechSettings) -> pb.Synth
     effective.segmentation.mode = pb.Segmentation.Value(f"SEGMENTATION_{settings.segmentation}")
     effective.tag_policy = pb.TagPolicy.Value(f"TAG_POLICY_{settings.tag_policy}")
     effective.start_policy = config.start_policy or pb.START_POLICY_IMMEDIATE
-    effective.continuity = config.continuity or pb.CONTINUITY_NONE
+    effective.continuity = pb.Continuity.Value(f"CONTINUITY_{settings.continuity or 'NONE'}")
+    for name, value in settings.options.items():
+        effective.options[name].CopyFrom(option_message(value))
     effective.segment_gap_ms = settings.segment_gap_ms
     for speaker in effective.speakers:
+        speaker.ClearField("reference")
         speaker.voice = settings.speaker_voices[speaker.speaker]
     return effective
 
@@ -219,16 +238,21 @@ def _accent(voice: EngineVoice, field: str) -> Notice:
 
 def _without_effect(config: pb.SynthesisConfig, info: EngineInfo) -> list[str]:
     """Fields that were given and that the model has no use for."""
-    given = {field.name for field, _ in config.sampling.ListFields()}
-    useful = ({"seed"} if info.supports_seed else set()) | (given - {"seed"} if info.supports_sampling else set())
-    names = [f"sampling.{name}" for name in sorted(given - useful)]
+    names = [f"sampling.{name}" for name in _unused_sampling(config, info)]
     if config.instructions and not info.supports_instructions:
         names.append("instructions")
-    if config.HasField("initial_codec_chunk_frames"):
+    if config.HasField("initial_codec_chunk_frames") and not info.has_codec_frames:
         names.append("initial_codec_chunk_frames")
-    names += [name for name in ("previous_turns", "continuity") if getattr(config, name)]
+    if config.continuity and not info.supports_history:
+        names.append("continuity")
     if config.segmentation.scene:
         names.append("segmentation.scene")
-    if config.segmentation.HasField("max_context_chunks"):
+    if config.segmentation.HasField("max_context_chunks") and not info.supports_history:
         names.append("segmentation.max_context_chunks")
     return names
+
+
+def _unused_sampling(config: pb.SynthesisConfig, info: EngineInfo) -> list[str]:
+    given = {field.name for field, _ in config.sampling.ListFields()}
+    useful = (_SAMPLING_USED if info.supports_sampling else set()) | ({"seed"} if info.supports_seed else set())
+    return sorted(given - useful)

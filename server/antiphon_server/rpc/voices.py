@@ -11,7 +11,7 @@ from antiphon_server.errors import NotBuilt, NotFound, UnknownVoice
 from antiphon_server.rpc.checks import at_most
 from antiphon_server.rpc.pages import page
 
-_STORED = "voices of your own cannot be stored yet: no installed model clones"
+_STORED = "voices of your own cannot be stored yet; send a reference with each call"
 
 
 class VoiceServicer(pb_grpc.VoiceServiceServicer):
