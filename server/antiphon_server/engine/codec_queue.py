@@ -22,9 +22,6 @@ class CodecQueue:
         """Begin empty."""
         self._due: dict[Sequence, None] = {}
 
-    def __len__(self) -> int:
-        return len(self._due)
-
     def add(self, sequence: Sequence) -> None:
         """Queue a sequence; one that is queued stays as it is."""
         self._due[sequence] = None
@@ -32,10 +29,6 @@ class CodecQueue:
     def discard(self, sequence: Sequence) -> None:
         """Let a sequence go, if it is queued."""
         self._due.pop(sequence, None)
-
-    def clear(self) -> None:
-        """Let all go."""
-        self._due.clear()
 
     def choose(self, num_running: int) -> list[Sequence]:
         """Choose the most urgent, most urgent first; they stay queued."""

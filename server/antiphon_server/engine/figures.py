@@ -49,6 +49,21 @@ class Figures:
         self.underrun_s = 0.0
         self._num_ended = dict.fromkeys((*(finish.value.lower() for finish in Finish), "failed"), 0)
 
+    def count_step(self, took_s: float) -> None:
+        """Count a step that did work."""
+        self.num_steps += 1
+        self.step_ms.observe(took_s * 1000)
+
+    def count_prefill(self, took_s: float) -> None:
+        """Count one call of the runner for a prompt."""
+        self.num_prefills += 1
+        self.prefill_ms.observe(took_s * 1000)
+
+    def count_rows(self, num_rows: int) -> None:
+        """Count one launch."""
+        self.num_rows += num_rows
+        self.batch_rows.observe(num_rows)
+
     def note_seated(self, sequence: Sequence, block_size: int) -> None:
         """Note that a sequence got its place, and what of its prefix it found cached."""
         self.queue_ms.observe((sequence.seated_at - sequence.asked_at) * 1000)

@@ -4,59 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antiphon_server.engine.runner import Draw
-from antiphon_server.engine.sequence import MAX_UNDELIVERED_SAMPLES, Ask, Finish
+from antiphon_server.engine.sequence import MAX_UNDELIVERED_SAMPLES, Finish
 from antiphon_server.engine.step_loop import StepLoop
 from antiphon_server.errors import ContextOverflow, EngineFailed, Overloaded
 from support.scripted_runner import SAMPLES_PER_FRAME, ScriptedRunner, speech_rows
-
-
-class Ear:
-    """A Listener that keeps what it hears, and takes it at once unless told to wait."""
-
-    def __init__(self, loop, *, is_slow=False):
-        self.loop, self.is_slow = loop, is_slow
-        self.pcm, self.ends, self.failures = b"", [], []
-        self.sequence = None
-
-    def take_audio(self, pcm):
-        assert not self.ends, "audio came after the end"
-        self.pcm += pcm
-        if not self.is_slow:
-            self.loop.note_delivered(self.sequence, len(pcm) // 2)
-
-    def take_end(self, sequence):
-        self.ends.append(sequence.finish)
-
-    def take_failure(self, error):
-        self.failures.append(error)
-
-    @property
-    def num_frames(self):
-        return len(self.pcm) // 2 // SAMPLES_PER_FRAME
-
-
-def ask(seed=0, *, prompt=(1, 2, 3, 4, 5), num_prefix=1, max_rows=40, caller="", **more):
-    return Ask(prompt, num_prefix, Draw(seed=seed), max_rows, caller=caller, **more)
-
-
-def submit(loop, one, **how):
-    ear = Ear(loop, **how)
-    ear.sequence = loop.submit(one, ear)
-    return ear
-
-
-def run(loop, limit=5000):
-    for _ in range(limit):
-        if not loop.step() and loop.is_idle:
-            return
-    raise AssertionError("the loop does not come to rest")
-
-
-def assert_at_rest(loop):
-    assert loop.is_idle
-    assert loop.runner.is_idle
-    assert loop.blocks.num_held == 0
+from support.stepping import ask, assert_at_rest, run, submit
 
 
 @pytest.mark.parametrize("lag", [1, 2])
@@ -200,7 +152,7 @@ def test_a_hundred_thousand_steps_leave_nothing_behind():
     loop.runner.batches = Forgetful()
     loop.runner.prefills = Forgetful()
     while loop.num_steps < 100_000:
-        if len(loop.waiting) < 4:
+        if loop.num_waiting < 4:
             ears = [submit(loop, ask(max_rows=40, prompt=(loop.num_steps % 50, 2, 3, 4, 5), num_prefix=4))]
         loop.step()
     run(loop)
