@@ -23,6 +23,7 @@ PUBLIC = {
     "NotFound",
     "Overloaded",
     "RateLimited",
+    "Reference",
     "RetryPolicy",
     "ServerFailed",
     "Speech",
@@ -57,7 +58,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 # Every line marked `wrong` must be refused by the type checker, and no other line.
 USES = """
-from antiphon_client import AntiphonClient, CallOptions, RetryPolicy
+from antiphon_client import AntiphonClient, CallOptions, Reference, RetryPolicy
 from antiphon.speech.v1.audio_pb2 import AudioEncoding
 
 async def use(client: AntiphonClient) -> None:
@@ -66,6 +67,11 @@ async def use(client: AntiphonClient) -> None:
         spoken_s: float = speech.done.audio_s
     async with client.speak("hello", call=CallOptions(timeout_s=1.0)) as speech:
         audio = await speech.read()
+    async with client.speak("hello", reference=await Reference.read("me.wav", "hi")) as speech:
+        audio = await speech.read()
+    client.speak("hello", reference=Reference(b"RIFF"))
+    client.speak("hello", reference="me.wav")  # wrong
+    client.speak("hello", reference=Reference("me.wav"))  # wrong
     client.speak(b"hello")  # wrong
     client.speak("hello", "a")  # wrong
     client.speak("hello", speed="fast")  # wrong

@@ -18,6 +18,7 @@ from antiphon_client.errors import (
     Unavailable,
     from_rpc_error,
 )
+from antiphon_client.reference import Reference
 from antiphon_client.retry import RetryPolicy
 from antiphon_client.speech import Speech, SpeechReport
 from antiphon_client.synthesis import SynthesisStream
@@ -37,6 +38,7 @@ __all__ = [
     "NotFound",
     "Overloaded",
     "RateLimited",
+    "Reference",
     "RetryPolicy",
     "ServerFailed",
     "Speech",

@@ -19,6 +19,7 @@ from antiphon_client.catalogue import Catalogue
 from antiphon_client.connection import CallOptions, ChannelOption, Connection
 from antiphon_client.conversation import ConversationStream
 from antiphon_client.pieces import file_pieces
+from antiphon_client.reference import Reference
 from antiphon_client.retry import RetryPolicy
 from antiphon_client.speech import Speech
 from antiphon_client.synthesis import SynthesisStream
@@ -86,6 +87,7 @@ class AntiphonClient:
         text: str | AsyncIterable[str],
         *,
         voice: str = "",
+        reference: Reference | None = None,
         speed: float | None = None,
         encoding: AudioEncoding.ValueType = AudioEncoding.AUDIO_ENCODING_UNSPECIFIED,
         sample_rate_hz: int = 0,
@@ -97,6 +99,7 @@ class AntiphonClient:
         Args:
             text: A whole text, or an asynchronous iterable of pieces, joined exactly as given.
             voice: Voice id or alias; empty is the server's default.
+            reference: A clip to clone in place of a voice, on a model that can.
             speed: Pace, 0.25 to 4.0; ``None`` is 1.0.
             encoding: Byte layout of the audio; unspecified is 16-bit PCM.
             sample_rate_hz: 8000 to 48000; 0 is 24000.
@@ -106,6 +109,9 @@ class AntiphonClient:
         chosen = SynthesisConfig()
         chosen.CopyFrom(config or SynthesisConfig())
         chosen.MergeFrom(SynthesisConfig(voice=voice, speed=speed))
+        if reference is not None:
+            del chosen.references[:]
+            chosen.references.append(reference.message)
         if encoding or sample_rate_hz:
             chosen.format.MergeFrom(AudioFormat(encoding=encoding, sample_rate_hz=sample_rate_hz))
         return Speech(self.synthesize(chosen, call=call), text)

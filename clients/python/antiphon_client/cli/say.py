@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from antiphon.speech.v1.audio_pb2 import AudioEncoding
-from antiphon.speech.v1.synthesis_service_pb2 import SynthesisConfig
 from antiphon_client.cli import sinks
+from antiphon_client.cli.delivery_options import add_delivery_options, config_of, number, reference_of, whole
 from antiphon_client.cli.failure import wrong_usage
 from antiphon_client.cli.lines import input_lines
 from antiphon_client.cli.options import DEFAULT_SAMPLE_RATE_HZ, Commands, add_command, add_server_options, client_of
@@ -27,6 +27,8 @@ examples:
   echo "Read this." | antiphon say - -o out.wav      text from a pipe, spoken line by line as it comes
   antiphon say "Hello." -o - | aplay                 WAV into a pipe
   antiphon say "Slowly, please." --speed 0.8 --voice default
+  antiphon say "Not my words." --reference me.wav --reference-text "What I say in it."    in the voice of a recording
+  antiphon say "Hello." --seed 7 --temperature 0.8   the same sound every time
 """
 
 _ENCODINGS = {
@@ -65,10 +67,11 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("-o", "--out", metavar="FILE", help="where to; - is standard output (default: speech.wav)")
     parser.add_argument("--play", action="store_true", help="aloud, instead of into a file unless --out is given too")
     parser.add_argument("--format", choices=sorted(_ENCODINGS), help="default: by the file's name, else wav")
-    parser.add_argument("--voice", default="", help="voice or alias (default: the server's)")
-    parser.add_argument("--model", default="", help="model or alias (default: the server's)")
-    parser.add_argument("--speed", type=float, help="pace, 0.25 to 4.0 (default: 1.0)")
-    parser.add_argument("--rate", type=int, default=0, metavar="HZ", help="samples a second, 8000 to 48000")
+    parser.add_argument("--speed", type=number, help="pace, 0.25 to 4.0 (default: 1.0)")
+    parser.add_argument(
+        "--rate", type=whole(8000, 48000), default=0, metavar="HZ", help="samples a second, 8000 to 48000"
+    )
+    add_delivery_options(parser)
     add_server_options(parser)
     parser.set_defaults(run=run)
 
@@ -79,7 +82,7 @@ async def run(options: argparse.Namespace) -> int:
     if options.text != "-" and not options.text.strip():
         raise wrong_usage("There is no text to say.")
     text = options.text if options.text != "-" else _standard_input()
-    config = SynthesisConfig(model=options.model)
+    config, reference = config_of(options), await reference_of(options)
     async with client_of(options) as client:
         speech = client.speak(
             text,
@@ -87,6 +90,7 @@ async def run(options: argparse.Namespace) -> int:
             speed=options.speed,
             encoding=output.encoding,
             sample_rate_hz=options.rate,
+            reference=reference,
             config=config,
         )
         with progress("waiting for the first audio") as shown:
@@ -96,7 +100,7 @@ async def run(options: argparse.Namespace) -> int:
                     if loud is not None:
                         await loud.write(chunk.data)
                     shown.say(f"{speech.done.audio_s:.1f} s of audio")
-    _report(speech.done, output)
+    _report(speech.done, output, options.reference)
     return 0
 
 
@@ -132,11 +136,11 @@ async def _standard_input() -> AsyncIterator[str]:
         yield line
 
 
-def _report(report: SpeechReport, output: _Output) -> None:
+def _report(report: SpeechReport, output: _Output, clip: str | None) -> None:
     """Say what came out, on stderr, so that it never mixes with audio."""
     for warning in report.warnings:
         note(f"warning: {warning.message}")
     where = "" if output.path is None else f" in {output.path}"
     first = "no audio" if report.first_audio_ms is None else f"first audio after {report.first_audio_ms:.0f} ms"
-    voice = report.started.config.voice or "default"
-    note(f"{report.audio_s:.2f} s of speech{where}, {first} ({report.started.model}, voice {voice})")
+    voice = f"voice of {clip}" if clip else f"voice {report.started.config.voice or 'default'}"
+    note(f"{report.audio_s:.2f} s of speech{where}, {first} ({report.started.model}, {voice})")
