@@ -2,26 +2,28 @@
 
 import argparse
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from antiphon_server.errors import SpeechError
+from antiphon_server.model.hub import find_checkpoint
 from antiphon_server.model.inspection import Report, inspect_checkpoint
 from antiphon_server.model.make import SIZES, make_checkpoint
+from antiphon_server.telemetry.progress import progress_on_stderr
 
 _EPILOG = """\
 examples:
-  antiphon checkpoint inspect ./higgs-audio-v3-tts-4b      what it is, and everything that is wrong with it
-  antiphon checkpoint make ./tiny --size tiny --seed 1     45 MB of noise in the published layout, for tests
-  antiphon checkpoint make ./full --size full --seed 1     9.3 GB of noise, for benchmarks
+  antiphon checkpoint inspect ./higgs-audio-v3-tts-4b         what it is, and everything that is wrong with it
+  antiphon checkpoint inspect bosonai/higgs-audio-v3-tts-4b   the same of a model on a hub, which is downloaded
+  antiphon checkpoint make ./tiny --size tiny --seed 1        45 MB of noise in the published layout, for tests
+  antiphon checkpoint make ./full --size full --seed 1        9.3 GB of noise, for benchmarks
 """
-_GIB = 1 << 30
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command line; 0 done, 1 something is wrong, 2 wrong usage."""
     options = _parser().parse_args(arguments)
-    return _inspect(options.folder) if options.action == "inspect" else _make(options)
+    return _inspect(options.checkpoint) if options.action == "inspect" else _make(options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -32,8 +34,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    inspect = actions.add_parser("inspect", help="say what a folder holds and what is wrong with it")
-    inspect.add_argument("folder", type=Path)
+    inspect = actions.add_parser("inspect", help="say what a checkpoint holds and what is wrong with it")
+    inspect.add_argument("checkpoint", metavar="DIR|ID", help="a folder, or a hub's owner/name or owner/name@revision")
     make = actions.add_parser("make", help="write a seeded random checkpoint; it speaks noise")
     make.add_argument("folder", type=Path, help="a new or empty folder")
     make.add_argument("--size", choices=sorted(SIZES), default="tiny", help="tiny: 45 MB; full: 9.3 GB; default tiny")
@@ -42,8 +44,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _inspect(folder: Path) -> int:
-    report = inspect_checkpoint(folder)
+def _inspect(checkpoint: str) -> int:
+    try:
+        report = inspect_checkpoint(find_checkpoint(checkpoint, progress_on_stderr("downloaded")))
+    except SpeechError as error:
+        return _failed(error.message)
     for line in _described(report):
         _say(line)
     for problem in report.problems:
@@ -63,29 +68,31 @@ def _described(report: Report) -> list[str]:
             f"backbone: {config.num_layers} layers of {config.hidden_size}, {config.num_heads} heads on "
             f"{config.num_kv_heads}, vocabulary {config.vocabulary}"
         ),
+        f"rotation: base {config.rope_theta:,.0f}, table rounded to bf16",
         f"keys and values: {config.kv_bytes_per_position / 1024:g} KiB a position in bf16",
         f"tensors: {len(report.tensors)} in {len(files)} files, {report.num_parameters:,} values",
     ]
 
 
 def _make(options: argparse.Namespace) -> int:
-    began_at = time.monotonic()
-
-    def progress(done: int, num_bytes: int) -> None:
-        if sys.stderr.isatty() or done == num_bytes:
-            text = f"\r{done / _GIB:.2f} of {num_bytes / _GIB:.2f} GiB, {time.monotonic() - began_at:.0f} s"
-            sys.stderr.write(text + ("\n" if done == num_bytes else ""))
-
     try:
         tokenizer = options.tokenizer.read_bytes() if options.tokenizer else None
         make_checkpoint(
-            options.folder, SIZES[options.size], seed=options.seed, tokenizer_json=tokenizer, progress=progress
+            options.folder,
+            SIZES[options.size],
+            seed=options.seed,
+            tokenizer_json=tokenizer,
+            progress=progress_on_stderr("wrote"),
         )
     except OSError as error:
-        sys.stderr.write(f"antiphon checkpoint: {error.strerror or error}\n")
-        return 1
+        return _failed(error.strerror or str(error))
     _say(f"made a {options.size} checkpoint in {options.folder}; it speaks noise")
     return 0
+
+
+def _failed(message: str) -> int:
+    sys.stderr.write(f"antiphon checkpoint: {message}\n")
+    return 1
 
 
 def _say(line: str) -> None:
