@@ -75,14 +75,14 @@ class ScriptedRunner:
     def _samples(self, part: WindowPart) -> bytes:
         num_frames = len(part.rows) - 7
         assert num_frames <= 45
-        frames = part.rows[part.num_left : num_frames - part.num_right]
-        return b"".join(_sound(frame[0]).to_bytes(2, "little") * SAMPLES_PER_FRAME for frame in frames)
+        return sound_of(part.rows[part.num_left : num_frames - part.num_right])
 
     def _check_blocks(self, blocks: Sequence[int], num_positions: int) -> None:
         assert len(set(blocks)) == len(blocks)
         assert len(blocks) * self.block_size >= num_positions, "a position has no block"
 
 
-def _sound(code: int) -> int:
-    """Sample that a code stands for: loud, and its low byte is the code's."""
-    return 0 if code == SILENT else 0x1000 + code
+def sound_of(rows: Sequence[Row]) -> bytes:
+    """Samples of frames: loud, and their low byte is the frame's first code."""
+    levels = (0 if row[0] == SILENT else 0x1000 + row[0] for row in rows)
+    return b"".join(level.to_bytes(2, "little") * SAMPLES_PER_FRAME for level in levels)
