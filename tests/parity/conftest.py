@@ -1,4 +1,4 @@
-"""One tiny seeded checkpoint in the real layout for all of these tests."""
+"""One tiny seeded checkpoint in the real layout for all of these tests, and what reads it."""
 
 from pathlib import Path
 
@@ -7,6 +7,8 @@ import torch
 
 from antiphon_server.model.checkpoint import Checkpoint, open_checkpoint
 from antiphon_server.model.make import SIZES, make_checkpoint
+from antiphon_server.model.tokenizer import TextTokenizer
+from support.references import HiggsReference
 
 torch.set_num_threads(1)  # two that wait for each other on busy cores take many times longer
 
@@ -17,3 +19,15 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     folder = Path(tmp_path_factory.mktemp("checkpoint")) / "tiny"
     make_checkpoint(folder, SIZES["tiny"], seed=11)
     return open_checkpoint(folder)
+
+
+@pytest.fixture(scope="session")
+def tokenizer(checkpoint: Checkpoint) -> TextTokenizer:
+    """Its tokenizer."""
+    return TextTokenizer(checkpoint.folder / "tokenizer.json")
+
+
+@pytest.fixture(scope="session")
+def reference(checkpoint: Checkpoint) -> HiggsReference:
+    """A public implementation with its weights, in fp32."""
+    return HiggsReference(checkpoint.folder)

@@ -2,39 +2,57 @@
 
 import importlib
 import importlib.machinery
+import json
 import sys
 import types
+from pathlib import Path
 
 import torch
 import transformers.utils.import_utils as imports
+from safetensors.torch import load_file
 from transformers import Qwen3Config, Qwen3Model
 
 from antiphon_server.codec import sinc
 from antiphon_server.codec.sizes import STRIDES, CodecSizes
-from antiphon_server.model.backbone import Backbone
+
+EMBEDDINGS = ("text_embedding", "modality_embeddings.0.embedding")
 
 
-def qwen3(ours: Backbone, *, dtype=torch.float32, rounds_rotation=True, edit=None):
-    """transformers' Qwen3 with our weights, and the rotation rounded to bf16 as in training."""
-    config = ours.config
-    model = Qwen3Model(
-        Qwen3Config(
-            vocab_size=16,  # text is given as embeddings
-            hidden_size=config.hidden_size,
-            intermediate_size=config.intermediate_size,
-            num_hidden_layers=config.num_layers,
-            num_attention_heads=config.num_heads,
-            num_key_value_heads=config.num_kv_heads,
-            head_dim=config.head_dim,
-            rms_norm_eps=config.rms_eps,
-            rope_parameters={"rope_theta": config.rope_theta, "rope_type": "default"},
-        )
-    )
-    weights = {name.removeprefix("body."): tensor.clone() for name, tensor in ours.named() if name.startswith("body.")}
-    if edit is not None:
-        edit(weights)
-    weights["embed_tokens.weight"] = torch.zeros(16, config.hidden_size)
-    model.load_state_dict(weights)
+class HiggsReference:
+    """transformers' Qwen3 between a checkpoint's embeddings and head; nothing of it is read or computed by our code.
+
+    The rotation's table is rounded to bf16 as in training.
+    """
+
+    def __init__(self, folder: Path, *, dtype=torch.float32):
+        stored = load_file(folder / "model.safetensors")
+        self.text, self.codes = (stored[f"tied.embedding.{name}.weight"].to(dtype) for name in EMBEDDINGS)
+        self._model = _qwen3(json.loads((folder / "config.json").read_text())["text_config"], stored, dtype)
+
+    def embed(self, positions):
+        """Look text ids up, and sum the embeddings of rows of eight codes: ``[N, E]``."""
+        return torch.stack([self._place(position) for position in positions])
+
+    def hidden(self, embedded):
+        """Run the layers over ``[N, E]``: the normed output of every position."""
+        with torch.inference_mode():
+            return self._model(inputs_embeds=embedded[None]).last_hidden_state[0]
+
+    def logits(self, hidden):
+        """Score all codes of the rows behind ``[N, E]``: ``[N, 8, 1026]`` in fp32."""
+        return (hidden @ self.codes.T).view(-1, 8, 1026).float()
+
+    def _place(self, position):
+        if isinstance(position, int):
+            return self.text[position]
+        return self.codes[torch.tensor(position) + 1026 * torch.arange(8)].sum(0)
+
+
+def _qwen3(config, stored, dtype):
+    config = {name: value for name, value in config.items() if name != "rope_theta"}  # null: rope_parameters has it
+    model = Qwen3Model(Qwen3Config(**config | {"vocab_size": 16}))  # text is given as embeddings
+    weights = {name.removeprefix("body."): tensor for name, tensor in stored.items() if name.startswith("body.")}
+    model.load_state_dict(weights | {"embed_tokens.weight": torch.zeros(16, config["hidden_size"])})
     model = model.to(dtype).eval()
     plain = model.rotary_emb.forward
 
@@ -42,8 +60,7 @@ def qwen3(ours: Backbone, *, dtype=torch.float32, rounds_rotation=True, edit=Non
         cos, sin = plain(hidden.float(), positions)
         return cos.bfloat16().to(hidden.dtype), sin.bfloat16().to(hidden.dtype)
 
-    if rounds_rotation:
-        model.rotary_emb.forward = rounded
+    model.rotary_emb.forward = rounded
     return model
 
 
