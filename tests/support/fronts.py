@@ -53,6 +53,7 @@ class Engines:
 @dataclass
 class RunningFront:
     front: Front
+    address: str
     channel: grpc.aio.Channel
     engines: Engines
 
@@ -97,7 +98,7 @@ async def running_front(
     address = await front.start()
     async with grpc.aio.insecure_channel(address, options=[("grpc.max_send_message_length", 64 << 20)]) as channel:
         try:
-            yield RunningFront(front, channel, found)
+            yield RunningFront(front, address, channel, found)
         finally:
             await front.stop(0)
 

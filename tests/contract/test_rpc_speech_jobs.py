@@ -1,0 +1,218 @@
+"""What a call's fields become on their way to the model: passed, refused, or reported as without effect."""
+
+import math
+import time
+
+import grpc
+import pytest
+
+from antiphon.speech.v1 import report_pb2
+from antiphon.speech.v1 import synthesis_service_pb2 as pb
+from antiphon_server.engine.protocol import SpeechJob
+from support.fronts import RunningFront, running_front, scripted_engines
+from support.refusals import check_good_call, refused, speak_once
+from support.scripted_cloning import CALL_OPTIONS, cloning_synthesizer
+
+CONTEXT = pb.CONTINUITY_CONTEXT
+HISTORY = {
+    "continuity": pb.CONTINUITY_SEQUENCE,
+    "segmentation": {"max_context_chunks": 3},
+    "initial_codec_chunk_frames": 4,
+}
+SAMPLING = {"temperature": 0.5, "top_p": 0.9, "top_k": 20, "max_new_tokens": 99, "seed": 5}
+
+
+def engines(**script):
+    found = scripted_engines()
+    found.synthesizer = cloning_synthesizer(**script)
+    return found
+
+
+def jobs(front: RunningFront) -> list[SpeechJob]:
+    return front.engines.synthesizer.jobs  # type: ignore[attr-defined]
+
+
+async def speak(front: RunningFront, text: str = "Hello.", *, metadata=(), timeout: float | None = 20, **config):
+    request = pb.SynthesizeOnceRequest(text=text, config=config)
+    call = front.synthesis.SynthesizeOnce(request, timeout=timeout, metadata=metadata)
+    return [response async for response in call]
+
+
+def warned(responses) -> list[str]:
+    return [warning.field for warning in responses[0].started.warnings]
+
+
+async def test_continuity_context_and_first_chunk_are_passed_and_shown():
+    async with running_front(engines()) as front:
+        responses = await speak(front, **HISTORY)
+        (job,) = jobs(front)
+        assert (job.continuity, job.max_context_segments, job.first_chunk_frames) == ("SEQUENCE", 3, 4)
+        assert responses[0].started.config.continuity == pb.CONTINUITY_SEQUENCE
+        assert not warned(responses)
+        responses = await speak(front)
+        job = jobs(front)[-1]
+        assert (job.continuity, job.max_context_segments, job.first_chunk_frames) == ("CONTEXT", None, None)
+        assert responses[0].started.config.continuity == CONTEXT
+
+
+async def test_a_model_without_history_says_that_they_have_no_effect():
+    async with running_front(engines(hears_history=False)) as front:
+        responses = await speak(front, **HISTORY, previous_turns=[{"text": "a"}])
+        (job,) = jobs(front)
+        assert (job.continuity, job.max_context_segments, job.previous) == ("", None, ())
+        assert warned(responses) == [
+            "config.continuity",
+            "config.segmentation.max_context_chunks",
+            "config.previous_turns",
+        ]
+        assert responses[0].started.config.continuity == pb.CONTINUITY_NONE
+
+
+async def test_options_are_passed_with_defaults_filled_in():
+    async with running_front(engines()) as front:
+        responses = await speak(front, options={"steps": {"int_value": 3}, "warmth": {"int_value": 1}})
+        assert jobs(front)[0].options == {**CALL_OPTIONS, "steps": 3, "warmth": 1.0}
+        shown = responses[0].started.config.options
+        assert {name: getattr(value, value.WhichOneof("kind")) for name, value in shown.items()} == {
+            **CALL_OPTIONS, "steps": 3, "warmth": 1.0
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "words"),
+    [
+        ("step", {"int_value": 1}, "config.options", ["'step'", "there is steps"]),
+        ("x" * 99, {"int_value": 1}, "config.options", ["fast", "style"]),
+        ("fast", {"int_value": 1}, "config.options.fast", ["bool_value", "int_value"]),
+        ("steps", {"double_value": 1.0}, "config.options.steps", ["int_value", "double_value"]),
+        ("warmth", {"string_value": "1"}, "config.options.warmth", ["double_value", "string_value"]),
+        ("warmth", {"double_value": math.nan}, "config.options.warmth", ["finite", "nan"]),
+        ("style", {"bool_value": True}, "config.options.style", ["string_value", "bool_value"]),
+        ("style", {"string_value": "x" * 4097}, "config.options.style", ["4096", "4097"]),
+        ("style", {}, "config.options.style", ["string_value", "empty"]),
+    ],
+)
+async def test_options_of_another_name_or_kind_are_refused(name, value, field, words):
+    async with running_front(engines()) as front:
+        found = await speak_once(front, options={name: value})
+        assert (found.reason, found.fields) == ("INVALID_FIELD", [field])
+        assert all(word in found.message for word in words), found.message
+
+
+async def test_sampling_that_is_used_is_passed_and_shown_and_what_is_not_is_named_and_left_out():
+    guard = {"ras_window_frames": 5, "ras_max_repeats": 2}
+    async with running_front(engines()) as front:
+        responses = await speak(front, sampling={**SAMPLING, **guard})
+        job = jobs(front)[0]
+        assert {name: getattr(job, name) for name in SAMPLING} == SAMPLING
+        shown = responses[0].started.config.sampling
+        assert {field.name: value for field, value in shown.ListFields()} == SAMPLING
+        assert warned(responses) == ["config.sampling.ras_max_repeats", "config.sampling.ras_window_frames"]
+    async with running_front() as front:
+        responses = await speak(front, sampling=SAMPLING)
+        assert [field.name for field, _ in responses[0].started.config.sampling.ListFields()] == ["seed"]
+        assert "config.sampling.temperature" in warned(responses)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("name", ["temperature", "top_p", "speed", "pitch_semitones"])
+async def test_numbers_that_are_none_are_refused_everywhere(name, value):
+    is_sampling = name in ("temperature", "top_p")
+    fields = {"sampling": {name: value}} if is_sampling else {name: value}
+    field = f"config.sampling.{name}" if is_sampling else f"config.{name}"
+    async with running_front(engines()) as front:
+        stream = await refused(front.synthesis.Synthesize(), pb.SynthesizeRequest(config=fields))
+        for found in (await speak_once(front, **fields), stream):
+            assert (found.reason, found.fields) == ("INVALID_FIELD", [field])
+        if not is_sampling:
+            requests = pb.SynthesizeRequest(config={}), pb.SynthesizeRequest(update=fields)
+            found = await refused(front.synthesis.Synthesize(), *requests)
+            assert (found.reason, found.fields) == ("INVALID_FIELD", [f"update.{name}"])
+        await check_good_call(front)
+
+
+async def test_callers_are_connections_and_the_callers_a_connection_names():
+    async with running_front(engines()) as front:
+        for name in ("", "ab12", "other", "two words", "x" * 65, "x" * 64):
+            await speak(front, metadata=(("x-antiphon-caller", name),) if name else ())
+        callers = [job.caller for job in jobs(front)]
+        async with grpc.aio.insecure_channel(front.address) as channel:
+            stub = type(front.synthesis)(channel)
+            [response async for response in stub.SynthesizeOnce(pb.SynthesizeOnceRequest(text="Hello."), timeout=20)]
+        peer = callers[0]
+        assert callers == [peer, f"{peer} ab12", f"{peer} other", peer, peer, f"{peer} {'x' * 64}"]
+        assert jobs(front)[-1].caller not in ("", peer)
+
+
+async def test_the_deadline_of_a_call_is_that_of_its_jobs_less_the_way_back():
+    async with running_front(engines()) as front:
+        await speak(front, timeout=30)
+        await speak(front, timeout=None)
+        first, second = jobs(front)
+        assert first.due_at is not None
+        assert 20 < first.due_at - time.monotonic() < 29.95
+        assert second.due_at is None
+
+
+async def test_nothing_is_spoken_after_a_deadline_and_what_was_asked_for_ends_by_it():
+    async with running_front(engines(ends=("STOP", "DEADLINE"))) as front:
+        call = front.synthesis.Synthesize(timeout=20)
+        await call.write(pb.SynthesizeRequest(config={}))
+        for text in ("One. Two. Three. ", "Four.", "Five."):
+            await call.write(pb.SynthesizeRequest(text={"text": text}))
+            await call.write(pb.SynthesizeRequest(flush={}))
+        await call.done_writing()
+        done = [response.utterance_done async for response in call if response.HasField("utterance_done")]
+        assert [job.text for job in jobs(front)] == ["One.", "Two."]
+        assert [each.utterance_id for each in done] == ["u1", "u2", "u3"]
+        assert {each.finish_reason for each in done} == {report_pb2.FINISH_REASON_DEADLINE}
+        assert done[0].num_samples > 0
+        assert [each.num_samples for each in done[1:]] == [0, 0]
+        assert done[0].usage.input_characters == len("One.Two.")
+
+
+async def test_a_deadline_before_any_sound_is_not_taken_for_text_that_cannot_be_spoken():
+    async with running_front(engines(ends=("DEADLINE",), is_mute=True)) as front:
+        done = (await speak(front, "One. Two."))[-1].utterance_done
+        assert (done.finish_reason, done.num_samples) == (report_pb2.FINISH_REASON_DEADLINE, 0)
+
+
+@pytest.mark.parametrize(
+    ("ends", "reason"),
+    [
+        (("STOP", "RUNAWAY", "STOP"), "RUNAWAY"),
+        (("LENGTH", "RUNAWAY"), "LENGTH"),
+        (("RUNAWAY", "LENGTH", "DEADLINE"), "DEADLINE"),
+    ],
+)
+async def test_a_segment_that_went_wrong_is_reported_and_the_others_are_spoken(ends, reason):
+    async with running_front(engines(ends=ends)) as front:
+        done = (await speak(front, "One. Two. Three."))[-1].utterance_done
+        assert report_pb2.FinishReason.Name(done.finish_reason) == f"FINISH_REASON_{reason}"
+        assert [job.text for job in jobs(front)] == ["One.", "Two.", "Three."]
+
+
+async def test_equal_calls_have_equal_tokens_but_not_those_a_deadline_ended():
+    async def token(front: RunningFront, **config) -> str:
+        config = {"sampling": SAMPLING} | config
+        return (await speak(front, **config))[-1].utterance_done.replay_token
+
+    async with running_front(engines()) as front:
+        first = await token(front)
+        assert await token(front) == first
+        warmer = {"sampling": SAMPLING | {"temperature": 0.6}}
+        others = [await token(front, **config) for config in (warmer, HISTORY, {"language": "en"})]
+        assert len({first, *others}) == 4
+    async with running_front(engines(ends=("DEADLINE",) * 2)) as front:
+        assert await token(front) != await token(front)
+
+
+async def test_tokens_are_counted_where_the_model_can():
+    async with running_front(engines()) as front:
+        explained = await front.synthesis.ExplainSynthesis(pb.ExplainSynthesisRequest(text="One two. Three four five."))
+        assert [segment.num_tokens for segment in explained.segments] == [2, 3]
+        assert explained.num_tokens == 5
+        assert explained.config.continuity == CONTEXT
+    async with running_front() as front:
+        explained = await front.synthesis.ExplainSynthesis(pb.ExplainSynthesisRequest(text="One two."))
+        assert explained.num_tokens == 0
