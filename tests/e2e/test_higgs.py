@@ -1,57 +1,22 @@
 """Higgs Audio v3 TTS from a tiny seeded checkpoint behind the server: how it is served, not how it sounds."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 import requests
 
 from antiphon.speech.v1 import report_pb2
-from antiphon_server.model.make import SIZES, make_checkpoint
 from support.calls import audio_of, calls_to
-from support.servers import SCRIPTED, TESTS, Compat, Server, start_compat, start_server
 
 SAMPLING = {"seed": 7, "max_new_tokens": 60}
 BYTES_PER_FRAME = 960 * 2
-HIGGS = """
-engine = "antiphon_server.runtime.higgs:create"
-[tts.options]
-checkpoint = {folder!r}
-dtype = "float32"
-threads = 1
-"""
 
 
-@pytest.fixture(scope="module")
-def higgs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """antiphon-server with the tiny model, and scripted engines for the rest."""
-    folder = Path(tmp_path_factory.mktemp("higgs"))
-    make_checkpoint(folder / "tiny", SIZES["tiny"], seed=3)
-    config = folder / "higgs.toml"
-    scripted = SCRIPTED.format(tests=str(TESTS))
-    spoken = '\nengine = "support.scripted:create_synthesizer"\n'
-    assert spoken in scripted
-    config.write_text(scripted.replace(spoken, HIGGS.format(folder=str(folder / "tiny")), 1))
-    process = start_server(config=config)
-    yield process
-    process.stop()
-
-
-@pytest.fixture(scope="module")
-def front(higgs: Server) -> Iterator[Compat]:
-    process = start_compat(higgs)
-    yield process
-    process.stop()
-
-
-async def test_a_seed_gives_the_same_samples_over_grpc_and_http_whole_and_streamed(higgs, front):
+async def test_a_seed_gives_the_same_samples_over_grpc_and_http_whole_and_streamed(higgs, higgs_compat):
     async with calls_to(higgs) as stubs:
         spoken = await stubs.pcm("Hello there.", 24_000, sampling=SAMPLING)
     assert spoken
     assert len(spoken) % BYTES_PER_FRAME == 0
     for is_streamed in (False, True):
         body = {"input": "Hello there.", "response_format": "pcm", "stream": is_streamed, **SAMPLING}
-        answer = requests.post(f"{front.http_url}/v1/audio/speech", json=body, timeout=60)
+        answer = requests.post(f"{higgs_compat.http_url}/v1/audio/speech", json=body, timeout=60)
         assert answer.headers["X-Model"] == "higgs-audio-v3-tts"
         assert answer.content == spoken
 
