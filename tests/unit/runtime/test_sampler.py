@@ -1,5 +1,7 @@
 """Draws and the delay machine: against an oracle, against the exact distribution, and alone as in company."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -97,14 +99,58 @@ def test_top_k_then_top_p_leave_the_smallest_set_that_is_enough():
     assert tiny.exp()[0, 0].tolist() == [1.0, 0.0, 0.0, 0.0]
 
 
-def test_draws_follow_the_exact_distribution():
+def chi_square(drawn, probs):
+    """How far counts of independent draws are from what was expected; only codes that can be drawn count."""
+    is_possible = probs > 0
+    counts = torch.bincount(drawn.flatten(), minlength=len(probs)).double()
+    assert counts[~is_possible].sum() == 0
+    expected = probs.double() * drawn.numel()
+    return float(((counts - expected).square() / expected)[is_possible].sum())
+
+
+def test_noise_draws_the_exact_distribution_position_after_position():
     """Chi-square over 16 codes at 20,000 positions; the 99.99 % point of 15 degrees of freedom is 44.3."""
     probs = torch.softmax(torch.linspace(0, 3, 16), 0)
     positions = torch.arange(20_000)[:, None]
     noise = gumbel(torch.tensor(77), positions, torch.arange(16))
-    drawn = (probs.log().double() + noise).argmax(-1)
-    counts, expected = torch.bincount(drawn, minlength=16).double(), probs.double() * 20_000
-    assert float(((counts - expected).square() / expected).sum()) < 44.3
+    assert chi_square((probs.log().double() + noise).argmax(-1), probs) < 44.3
+
+
+@pytest.mark.parametrize(
+    ("how", "num_codes", "limit"),  # the 99.99 % point of chi-square with a degree of freedom less than codes
+    [
+        (Draw(seed=0), 32, 69.1),
+        (Draw(seed=0, temperature=0.7), 32, 69.1),
+        (Draw(seed=0, temperature=0.7, top_k=12), 12, 37.4),
+        (Draw(seed=0, top_p=0.6), 7, 27.9),
+        (Draw(seed=0, temperature=1.3, top_k=20, top_p=0.8), 12, 37.4),
+    ],
+)
+def test_whole_draws_follow_the_exact_distribution_for_every_setting(how, num_codes, limit):
+    """128 requests with seeds of their own draw 8 codes in 20 steps, all from the same scores."""
+    scores = torch.linspace(0, 4, 32)
+    probs = exact_distribution(scores, how)
+    assert int((probs > 0).sum()) == num_codes
+    state, slots = SamplerState(128), torch.arange(128)
+    for slot in range(128):
+        state.begin(slot, replace(how, seed=slot * 7919), 32)
+    logits = scores.expand(128, 8, 32)
+    rows = torch.stack([sample(state, slots, logits) for _ in range(28)])
+    assert chi_square(rows[8:], probs) < limit
+
+
+def exact_distribution(scores, how):
+    """What the rules say, written with plain numbers: temperature, then the best k, then the fewest that reach p."""
+    probs = {code: float(prob) for code, prob in enumerate(torch.softmax(scores.double() / how.temperature, 0))}
+    best = sorted(probs, key=lambda code: -probs[code])[: how.top_k or len(probs)]
+    total, kept, mass = sum(probs[code] for code in best), [], 0.0
+    for code in best:
+        kept.append(code)
+        mass += probs[code] / total
+        if mass >= (how.top_p or 2.0):
+            break
+    total = sum(probs[code] for code in kept)
+    return torch.tensor([probs[code] / total if code in kept else 0.0 for code in range(len(scores))])
 
 
 @given(st.integers(0, 2**31 - 1), st.integers(0, 70_000), st.integers(0, 1025))
@@ -115,8 +161,13 @@ def test_the_hash_is_murmur3_of_four_words(seed, position, code):
 
 
 def test_the_hash_gives_published_values():
-    """Values of the reference implementation (mmh3 5.3.1) for 16 bytes."""
+    """Values of the reference implementation (mmh3 5.3.1) for 16 bytes; the rest are test vectors of MurmurHash3."""
     assert int(hash_words(torch.tensor(5), torch.tensor(77), torch.tensor(1000))) == 4_274_844_414
+    assert murmur3(b"") == 0
+    assert murmur3(b"test") == 0xBA6BD213
+    assert murmur3(b"\0\0\0\0") == 0x2362F9DE
+    assert murmur3(b"\xff\xff\xff\xff") == 0x76293B50
+    assert murmur3(b"\x21\x43\x65\x87") == 0xF55B516B
 
 
 def murmur3(data: bytes) -> int:
