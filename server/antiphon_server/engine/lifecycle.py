@@ -113,10 +113,10 @@ class Lifecycle:
 
     def deliver(self, sequence: Sequence, num_samples: int) -> None:
         """Note what a reader took; a sequence that it held goes on."""
-        was_held = sequence.is_held
+        num_held = sequence.num_undelivered if sequence.is_held else 0
         sequence.num_undelivered -= num_samples
-        if was_held and not sequence.is_held and sequence.has_place:
-            sequence.player.excuse(self.clock())
+        if num_held and not sequence.is_held and sequence.has_place:
+            sequence.player.excuse(num_held, self.clock())
             self._resume(sequence)
 
     def end(self, sequence: Sequence, finish: Finish) -> None:

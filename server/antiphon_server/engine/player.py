@@ -24,7 +24,6 @@ class Player:
         self.dry_at = max(now, self.dry_at) + num_samples / SAMPLE_RATE_HZ
         return starved_s
 
-    def excuse(self, now: float) -> None:
-        """Forgive the wait up to now: the reader itself had not taken what it was given."""
-        if self.has_begun:
-            self.dry_at = max(now, self.dry_at)
+    def excuse(self, num_samples: int, now: float) -> None:
+        """Forgive the wait up to now: the reader had not taken this many samples, and plays them from now on."""
+        self.dry_at = max(self.dry_at, now + num_samples / SAMPLE_RATE_HZ)
