@@ -22,4 +22,4 @@ def start_higgs(folder: Path) -> Server:
     assert spoken in scripted
     config = folder / "higgs.toml"
     config.write_text(scripted.replace(spoken, _ENGINE.format(folder=str(folder / "tiny")), 1))
-    return start_server(config=config)
+    return start_server("--metrics", "127.0.0.1:0", config=config)

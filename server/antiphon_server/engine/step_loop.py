@@ -74,7 +74,7 @@ class StepLoop:
         """Read the figures of this moment."""
         return self._figures.read(
             {
-                "blocks_total": self.blocks.num_blocks,
+                "blocks_held": self.blocks.num_held,
                 "blocks_free": self.blocks.num_free,
                 "blocks_cached": self.blocks.num_kept,
                 "running": self.num_running,

@@ -21,21 +21,22 @@ _TAKEN = frozenset({"ready", "restarts"})
 """What the front itself says of engines."""
 _SPLIT = {"blocks_": ("blocks", "state"), "sequences_": ("sequences", "finish")}
 """Names that begin so are one metric, with the rest of the name as a label."""
-_MEANINGS = {
+MEANINGS = {
     "batch_rows": "Sequences of a decode step.",
     "blocks": "Blocks of keys and values, by state.",
     "codec_windows": "Windows that the codec decoded.",
     "first_audio_ms": "From taking a sequence to its first samples.",
-    "prefill_ms": "Length of a step's part in prompts.",
+    "predicted_first_audio_ms": "What a sequence of now would have to wait for its first samples.",
+    "prefill_ms": "One call of the model for a prompt or a part of it.",
     "prefills": "Parts of prompts that were computed.",
     "prefix_hit_positions": "Positions of voices that were in the cache already.",
     "prefix_positions": "Positions of voices that could have been in the cache.",
     "queue_ms": "From taking a sequence to its place in the batch.",
     "rows": "Rows of codes that were generated.",
     "running": "Sequences being spoken.",
-    "sequences": "Sequences that ended, by what ended them.",
+    "sequences": "Sequences that ended, by how.",
     "step_ms": "Length of a step.",
-    "steps": "Steps that did something.",
+    "steps": "Steps that did work.",
     "underrun_seconds": "Time that players of the engine's sound would have starved.",
     "waiting": "Sequences that wait for a place.",
 }
@@ -120,7 +121,7 @@ def _family(
     families: dict[str, Metric], kind: type[_Family], name: str, labels: Sequence[str] = ("engine",)
 ) -> _Family:
     """Find or begin a metric. Where the name is one of another kind already, what is added here is not shown."""
-    meaning = _MEANINGS.get(name, "A figure of the engine's own; see its documentation.")
+    meaning = MEANINGS.get(name, "A figure of the engine's own; see its documentation.")
     own = kind(PREFIX + name, meaning, labels=labels)
     found = families.setdefault(name, own)
     return found if isinstance(found, kind) else own

@@ -49,7 +49,7 @@ def test_one_sequence_is_counted_to_the_row_and_to_the_millisecond(lag):
     assert times["queue_ms"].total == 0
     assert counters["underrun_seconds"] == 0
     assert (counters["prefix_positions"], counters["prefix_hit_positions"]) == (8, 0)
-    assert (stats.gauges["blocks_total"], stats.gauges["blocks_free"], stats.gauges["blocks_cached"]) == (64, 62, 2)
+    assert (stats.gauges["blocks_held"], stats.gauges["blocks_free"], stats.gauges["blocks_cached"]) == (0, 62, 2)
 
 
 def test_a_cached_prefix_is_counted_as_hit():
