@@ -89,7 +89,7 @@ def check_clip(clip: ReferenceClip) -> None:
     seconds = len(clip.pcm) / 2 / clip.rate_hz
     kind = InvalidField if seconds < MIN_CLIP_S else AudioTooLong
     if not MIN_CLIP_S <= seconds <= MAX_CLIP_S:
-        raise kind(f"audio must be {MIN_CLIP_S} to {MAX_CLIP_S} s long, not {seconds:.4g} s", field="audio")
+        raise kind(f"audio must be {MIN_CLIP_S} to {MAX_CLIP_S} s long, not {seconds:.6g} s", field="audio")
 
 
 def _filter_size(rate_hz: int) -> int:
