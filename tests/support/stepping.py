@@ -16,7 +16,7 @@ class Clock:
 
 
 class TimedRunner(ScriptedRunner):
-    """Every call takes its time by a clock."""
+    """Every call takes its time by a clock: a prompt, a row of everyone, each window."""
 
     def __init__(self, clock, *, prefill_s=0.010, row_s=0.002, codec_s=0.005, **how):
         super().__init__(**how)
@@ -31,7 +31,7 @@ class TimedRunner(ScriptedRunner):
         super().launch(parts)
 
     def decode_windows(self, parts):
-        self.clock.now += self.codec_s
+        self.clock.now += self.codec_s * len(parts)
         return super().decode_windows(parts)
 
 

@@ -57,6 +57,8 @@ class EngineInfo:
     supports_seed: bool = False
     supports_sampling: bool = False
     supports_instructions: bool = False
+    supports_delivery: bool = True
+    """Whether a synthesizer heeds ``SpeechJob.speed`` and ``pitch_semitones``."""
     supports_translation: bool = False
     supports_thinking: bool = False
     supports_history: bool = False

@@ -85,10 +85,12 @@ class StepLoop:
 
     def predict_first_audio_ms(self, num_rows: int = FIRST_AUDIO_ROWS, num_positions: int = 1) -> float:
         """Predict how long the first audio of a new sequence takes; 0 before anything was measured."""
+        num_waiting = self.num_waiting
+        num_short = self._life.places.count_short(num_waiting, num_positions)
         crowd = Crowd(
-            num_ahead=self.num_waiting + (self._life.prefilling is not None),
-            num_short=self._life.places.count_short(self.num_waiting, num_positions),
-            num_running=self.num_running,
+            num_ahead=num_waiting + (self._life.prefilling is not None),
+            num_short=num_short,
+            num_beside=self.num_running + num_waiting - max(0, num_short - 1),
         )
         return self._forecast.first_audio_ms(crowd, num_rows)
 
@@ -112,21 +114,22 @@ class StepLoop:
     def step(self) -> bool:
         """Do one round of work; false if there was none."""
         self.num_steps += 1
-        began_at = round_at = self.clock()
+        began_at = rows_at = self.clock()
         self._obey()
         self._life.end_overdue(began_at)
         has_prefilled = self._prefill()
         if has_prefilled:
-            round_at = self.clock()
-        has_launched = self._launch()
-        has_collected = self._collect(must=not has_launched)
+            rows_at = self.clock()
+        num_rows = self._launch()
+        has_collected = self._collect(must=not num_rows)
+        codec_at = self.clock()
         has_decoded = self._decode_audio()
-        if not (has_prefilled or has_launched or has_collected or has_decoded):
+        if not (has_prefilled or num_rows or has_collected or has_decoded):
             return False
         now = self.clock()
         self._figures.count_step(now - began_at)
-        if has_launched:
-            self._forecast.round_s.observe(now - round_at)
+        if num_rows:
+            self._forecast.observe_round(codec_at - rows_at, now - codec_at if has_decoded else 0.0, num_rows)
         return True
 
     @property
@@ -176,20 +179,19 @@ class StepLoop:
             self._life.begin_rows(sequence, row)
         return True
 
-    def _launch(self) -> bool:
-        """Start a row for everyone who may go on."""
+    def _launch(self) -> int:
+        """Start a row for everyone who may go on; how many they are."""
         going, parts = list(self._life.going), []
         for sequence in going:
             parts.append(part := sequence.part)
             part.length += 1
             if part.length >= sequence.max_length:
                 del self._life.going[sequence]
-        if not parts:
-            return False
-        self.runner.launch(parts)
-        self._launched.append(going)
-        self._figures.count_rows(len(parts))
-        return True
+        if parts:
+            self.runner.launch(parts)
+            self._launched.append(going)
+            self._figures.count_rows(len(parts))
+        return len(parts)
 
     def _collect(self, *, must: bool) -> bool:
         """Take the oldest launch's rows, if as many are under way as may be, or nothing else keeps the runner busy."""
@@ -208,10 +210,8 @@ class StepLoop:
         chosen = self._life.codec.choose(self.num_running)
         planned = [(sequence, window) for sequence in chosen if (window := sequence.next_window()) is not None]
         if planned:
-            began_at = self.clock()
             pcms = self.runner.decode_windows([sequence.cut(window) for sequence, window in planned])
             now = self.clock()
-            self._forecast.codec_s.observe(now - began_at)
             self._figures.num_windows += len(planned)
             for (sequence, _), pcm in zip(planned, pcms, strict=True):
                 if pcm is None:
