@@ -6,6 +6,7 @@ import time
 import grpc
 import pytest
 
+from antiphon.speech.v1 import conversation_service_pb2 as talk_pb
 from antiphon.speech.v1 import report_pb2
 from antiphon.speech.v1 import synthesis_service_pb2 as pb
 from antiphon_server.engine.protocol import SpeechJob
@@ -76,6 +77,24 @@ async def test_options_are_passed_with_defaults_filled_in():
         assert {name: getattr(value, value.WhichOneof("kind")) for name, value in shown.items()} == {
             **CALL_OPTIONS, "steps": 3, "warmth": 1.0
         }  # fmt: skip
+
+
+async def test_delivery_that_a_model_does_not_heed_is_reported_and_left_out():
+    fields = {"speed": 2.0, "pitch_semitones": 3.0, "instructions": "slowly", "start_policy": 2}
+    names = ["instructions", "pitch_semitones", "speed", "start_policy"]
+    async with running_front(engines(heeds_delivery=False)) as front:
+        responses = await speak(front, **fields, segmentation={"max_turns_per_chunk": 2})
+        shown = responses[0].started.config
+        assert warned(responses) == [f"config.{name}" for name in (*names, "segmentation.max_turns_per_chunk")]
+        assert (shown.speed, shown.pitch_semitones, shown.start_policy) == (1.0, 0.0, pb.START_POLICY_IMMEDIATE)
+        assert (jobs(front)[0].speed, jobs(front)[0].pitch_semitones) == (1.0, 0.0)
+        call = front.synthesis.Synthesize(iter([pb.SynthesizeRequest(config={}), pb.SynthesizeRequest(update=fields)]))
+        updated = [response.warning.field async for response in call if response.HasField("warning")]
+        assert updated == [f"update.{name}" for name in names]
+        requests = [{"config": {}}, {"update": {"synthesis": fields}}]
+        talk = front.conversation.Converse(talk_pb.ConverseRequest(**request) for request in requests)
+        updated = [response.warning.field async for response in talk if response.HasField("warning")]
+        assert updated == [f"update.synthesis.{name}" for name in names]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ CALL_OPTIONS: Mapping[str, object] = {"fast": False, "steps": 10, "warmth": 0.5,
 class CloningScript:
     clones: bool = True
     hears_history: bool = True
+    heeds_delivery: bool = True
     ends: tuple[str, ...] = ()
     """Finish reasons of the jobs in order; STOP for all that follow."""
     is_mute: bool = False
@@ -45,6 +46,7 @@ class CloningSynthesizer:
             await self._scripted.info(),
             supports_cloning=script.clones,
             supports_history=script.hears_history,
+            supports_delivery=script.heeds_delivery,
             supports_sampling=True,
             supports_seed=True,
             has_codec_frames=True,

@@ -23,7 +23,7 @@ from antiphon_server.rpc.conversation_config import (
 from antiphon_server.rpc.requestid import REQUEST_ID
 from antiphon_server.rpc.responses import warning
 from antiphon_server.rpc.stream import BidiStream, run_call
-from antiphon_server.rpc.synthesis_config import check_delivery
+from antiphon_server.rpc.synthesis_config import check_delivery, unused_by_update
 from antiphon_server.rpc.transcription import check_audio_message
 from antiphon_server.rpc.turn_events import turn_event
 from antiphon_server.session.cloning import CloningDesk
@@ -165,11 +165,11 @@ class TalkCall:
             case "playback_position":
                 await session.report_playback(value.utterance_id, value.samples_played)
             case "update":
-                self._update(value)
+                await self._update(value)
             case _:
                 await session.refuse(TurnBroken("NOT_BUILT", f"{kind} is not built yet: {_NOT_BUILT[kind]}", kind, ""))
 
-    def _update(self, message: pb.ConversationUpdate) -> None:
+    async def _update(self, message: pb.ConversationUpdate) -> None:
         settings = self._session.settings
         check_features(message, "update")
         check_instructions(message.instructions, "update.instructions")
@@ -180,6 +180,8 @@ class TalkCall:
             settings = dataclasses.replace(settings, instructions=message.instructions)
         if message.HasField("synthesis"):
             settings = dataclasses.replace(settings, speech=settings.speech.changed(self._speech_update(message)))
+            for notice in unused_by_update(message.synthesis, self._plan.speech.info, "update.synthesis"):
+                await self._session.note(notice)
         self._session.settings = settings
 
     def _speech_update(self, message: pb.ConversationUpdate) -> SpeechUpdate:

@@ -11,13 +11,12 @@ from antiphon_server.config.settings import Limits
 from antiphon_server.engine.admission import Admission
 from antiphon_server.engine.roster import Roster
 from antiphon_server.errors import InvalidField, StreamOrder, TextEmpty, TextTooLong
-from antiphon_server.rpc.checks import ignored
 from antiphon_server.rpc.completion import complete_plan
 from antiphon_server.rpc.explain import explain
 from antiphon_server.rpc.requestid import REQUEST_ID
 from antiphon_server.rpc.responses import audio_chunk, utterance_cancelled, utterance_done, warning
 from antiphon_server.rpc.stream import BidiStream, run_call
-from antiphon_server.rpc.synthesis_config import SpeechPlan, check_delivery, plan_speech
+from antiphon_server.rpc.synthesis_config import SpeechPlan, check_delivery, plan_speech, unused_by_update
 from antiphon_server.session.cloning import CloningDesk
 from antiphon_server.session.events import AudioOut, SpeechEvent, UtteranceBegan, UtteranceCut, UtteranceEnded
 from antiphon_server.session.script import Script, read_whole
@@ -139,12 +138,7 @@ class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
 
     async def _warn_of_update(self, message: pb.SynthesisUpdate, stream: BidiStream, plan: SpeechPlan) -> None:
         """Say which fields of an update have no effect on the model that speaks."""
-        given = {field.name for field, _ in message.ListFields()}
-        useful = {"voice", "speed", "pitch_semitones"} | (
-            {"instructions"} if plan.info.supports_instructions else set()
-        )
-        for name in sorted(given - useful):
-            notice = ignored(f"update.{name}", plan.info.model)
+        for notice in unused_by_update(message, plan.info, "update"):
             await stream.write(pb.SynthesizeResponse(warning=warning(notice)))
 
     def _update(self, message: pb.SynthesisUpdate, plan: SpeechPlan) -> SpeechUpdate:

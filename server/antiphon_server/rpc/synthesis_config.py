@@ -71,6 +71,20 @@ def check_delivery(message: pb.SynthesisConfig | pb.SynthesisUpdate, path: str) 
     at_most(f"{path}.instructions", message.instructions, 4096, "characters")
 
 
+def unused_by_update(message: pb.SynthesisUpdate, info: EngineInfo, path: str) -> list[Notice]:
+    """Report the fields of an update that have no effect."""
+    names = _unused_delivery(message, info) + (["start_policy"] if message.start_policy else [])
+    return [ignored(f"{path}.{name}", info.model) for name in names]
+
+
+def _unused_delivery(message: pb.SynthesisConfig | pb.SynthesisUpdate, info: EngineInfo) -> list[str]:
+    """Name the fields of a config or an update about delivery that were given, and that the model does not heed."""
+    given = {field.name for field, _ in message.ListFields()}
+    heeded = {"speed", "pitch_semitones"} if info.supports_delivery else set()
+    heeded |= {"instructions"} if info.supports_instructions else set()
+    return sorted(given & {"speed", "pitch_semitones", "instructions"} - heeded)
+
+
 def _short(name: str, field: str) -> str:
     at_most(field, name, 256, "characters")
     return name
@@ -122,8 +136,8 @@ def _settings(config: pb.SynthesisConfig, roster: Roster, info: EngineInfo, voic
         speaker_voices=_speakers(config, roster, info, path),
         format=output_format(config.format, f"{path}.format"),
         language=_language(config.language, info, path),
-        speed=config.speed if config.HasField("speed") else 1.0,
-        pitch_semitones=config.pitch_semitones,
+        speed=config.speed if config.HasField("speed") and info.supports_delivery else 1.0,
+        pitch_semitones=config.pitch_semitones if info.supports_delivery else 0.0,
         seed=sampling.seed if sampling.HasField("seed") else secrets.randbelow(_MAX_SEED),
         temperature=sampling.temperature if sampling.HasField("temperature") else None,
         top_p=sampling.top_p if sampling.HasField("top_p") else None,
@@ -202,7 +216,7 @@ def _effective(config: pb.SynthesisConfig, info: EngineInfo, settings: SpeechSet
     effective.commit_policy = pb.CommitPolicy.Value(f"COMMIT_POLICY_{settings.commit}")
     effective.segmentation.mode = pb.Segmentation.Value(f"SEGMENTATION_{settings.segmentation}")
     effective.tag_policy = pb.TagPolicy.Value(f"TAG_POLICY_{settings.tag_policy}")
-    effective.start_policy = config.start_policy or pb.START_POLICY_IMMEDIATE
+    effective.start_policy = pb.START_POLICY_IMMEDIATE
     effective.continuity = pb.Continuity.Value(f"CONTINUITY_{settings.continuity or 'NONE'}")
     for name, value in settings.options.items():
         effective.options[name].CopyFrom(option_message(value))
@@ -239,14 +253,17 @@ def _accent(voice: EngineVoice, field: str) -> Notice:
 def _without_effect(config: pb.SynthesisConfig, info: EngineInfo) -> list[str]:
     """Fields that were given and that the model has no use for."""
     names = [f"sampling.{name}" for name in _unused_sampling(config, info)]
-    if config.instructions and not info.supports_instructions:
-        names.append("instructions")
+    names += _unused_delivery(config, info)
     if config.HasField("initial_codec_chunk_frames") and not info.has_codec_frames:
         names.append("initial_codec_chunk_frames")
     if config.continuity and not info.supports_history:
         names.append("continuity")
+    if config.start_policy == pb.START_POLICY_CONTINUOUS:
+        names.append("start_policy")
     if config.segmentation.scene:
         names.append("segmentation.scene")
+    if config.segmentation.max_turns_per_chunk > 1:
+        names.append("segmentation.max_turns_per_chunk")
     if config.segmentation.HasField("max_context_chunks") and not info.supports_history:
         names.append("segmentation.max_context_chunks")
     return names

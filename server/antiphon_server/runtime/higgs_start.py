@@ -90,6 +90,7 @@ def _info(checkpoint: Checkpoint, options: HiggsOptions) -> EngineInfo:
         supports_cloning=True,
         supports_seed=True,
         supports_sampling=True,
+        supports_delivery=False,
         supports_history=True,
         has_codec_frames=True,
         counts_tokens=True,

@@ -134,6 +134,10 @@ class ConversationSession:
         """Say that something asked for cannot be done; the conversation goes on."""
         await self._emit(broken)
 
+    async def note(self, notice: Notice) -> None:
+        """Say that something asked for has no effect."""
+        await self._emit(notice)
+
     async def wait(self) -> None:
         """Wait for the running reply."""
         if self._running is not None:
