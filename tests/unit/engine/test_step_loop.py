@@ -144,23 +144,3 @@ def test_a_failed_runner_fails_everything_that_was_accepted_once():
     assert [len(ear.failures) for ear in ears] == [1, 1, 1]
     assert loop.is_idle
     assert loop.blocks.num_held == 0
-
-
-def test_a_hundred_thousand_steps_leave_nothing_behind():
-    loop = StepLoop(ScriptedRunner(max_sequences=8, num_blocks=100, script={0: speech_rows(30)}), lambda: 0.0)
-    ears = []
-    loop.runner.batches = Forgetful()
-    loop.runner.prefills = Forgetful()
-    while loop.num_steps < 100_000:
-        if loop.num_waiting < 4:
-            ears = [submit(loop, ask(max_rows=40, prompt=(loop.num_steps % 50, 2, 3, 4, 5), num_prefix=4))]
-        loop.step()
-    run(loop)
-    assert ears
-    assert_at_rest(loop)
-    assert len(loop.blocks._by_key) <= 100
-
-
-class Forgetful(list):
-    def append(self, _):
-        """Keep nothing."""
