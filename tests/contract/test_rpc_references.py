@@ -3,6 +3,7 @@
 import array
 import math
 
+import grpc
 import pytest
 
 from antiphon.speech.v1 import conversation_service_pb2 as talk_pb
@@ -125,6 +126,20 @@ async def test_a_model_that_cannot_clone_says_so(config, field):
     async with running_front(engines(clones=False)) as front:
         found = await speak_once(front, **config)
         assert (found.reason, found.fields) == ("UNSUPPORTED_FEATURE", [field])
+        await check_good_call(front)
+
+
+async def test_time_to_encode_counts_against_the_deadline_and_holds_a_place_no_longer():
+    async with running_front(engines(waits_to_encode=True), max_synthesis_calls=6) as front:
+        request = speech_pb.SynthesizeOnceRequest(text="Hello.", config=ref(audio=CLIP))
+        calls = [front.synthesis.SynthesizeOnce(request, timeout=1.0) for _ in range(6)]
+        for call in calls:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call.read()
+            assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        await front.settled()
+        assert len(engine(front).clips) == 4, "the others waited for memory"
+        assert not engine(front).jobs
         await check_good_call(front)
 
 

@@ -4,6 +4,7 @@
 """
 
 import array
+import asyncio
 import json
 import zlib
 from collections.abc import AsyncGenerator, Mapping
@@ -26,6 +27,8 @@ class CloningScript:
     heeds_delivery: bool = True
     ends: tuple[str, ...] = ()
     """Finish reasons of the jobs in order; STOP for all that follow."""
+    waits_to_encode: bool = False
+    """Wait for ever, but cancellably, with a clip."""
     is_mute: bool = False
     """Make no sound."""
     jobs_path: str = ""
@@ -69,6 +72,8 @@ class CloningSynthesizer:
     async def encode(self, clip: ReferenceClip) -> SpeechReference:
         """Give 8 codes for every 40 ms, made of its samples."""
         self.clips.append(clip)
+        if self._script.waits_to_encode:
+            await asyncio.get_running_loop().create_future()
         if not any(clip.pcm):
             raise BadAudio("the reference is silent", field="reference")
         return SpeechReference(codes_of(clip))

@@ -20,6 +20,8 @@ class EchoSynthesizer:
 
     def __init__(self) -> None:
         self.jobs: list[SpeechJob] = []
+        self.ends: tuple[str, ...] = ()
+        """Finish reasons of the jobs in order; STOP for all that follow."""
         self.num_open = 0
 
     async def info(self) -> EngineInfo:
@@ -27,12 +29,13 @@ class EchoSynthesizer:
 
     async def speak(self, job: SpeechJob) -> AsyncGenerator[SpeechChunk | SpeechEnd, None]:
         self.jobs.append(job)
+        reason = self.ends[len(self.jobs) - 1] if len(self.jobs) <= len(self.ends) else "STOP"
         self.num_open += 1
         try:
             for character in job.text:
                 await asyncio.sleep(0)
                 yield SpeechChunk(_sound(character, job))
-            yield SpeechEnd("STOP", engine_ms=1.0, input_tokens=len(job.text))
+            yield SpeechEnd(reason, engine_ms=1.0, input_tokens=len(job.text))
         finally:
             self.num_open -= 1
 

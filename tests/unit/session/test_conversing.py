@@ -1,14 +1,9 @@
 import asyncio
-from collections.abc import AsyncGenerator
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon_server.engine.protocol import ChatDelta, ChatEnd, ChatJob, ChatMessage, EngineInfo
-from antiphon_server.errors import UpstreamFailed
-from antiphon_server.session.conversing import ConversationSession, TalkSettings
 from antiphon_server.session.events import (
     AudioOut,
     DeliveryChosen,
@@ -22,54 +17,10 @@ from antiphon_server.session.events import (
     TurnOver,
     UtteranceCut,
 )
-from antiphon_server.session.listening import ListeningSession
-from support.scripted import ListenScript, ScriptedTranscriber, ScriptedVoiceActivity, VoiceScript
-from support.sessions import CHUNK_SAMPLES, EchoSynthesizer, Events, listen_settings, silence, speech_settings, voice
+from support.sessions import CHUNK_SAMPLES, silence, voice
+from support.talks import Talk
 
 ENDS = (ReplyEnded, TurnBroken, UtteranceCut)
-
-
-class Chat:
-    """Answers in pieces; the piece None is a failure."""
-
-    def __init__(self, *pieces: str | None) -> None:
-        self._pieces = pieces
-        self.jobs: list[ChatJob] = []
-        self.num_open = 0
-
-    async def info(self) -> EngineInfo:
-        return EngineInfo("chat", "0" * 64, "antiphon", "Apache-2.0", ("en",), 64)
-
-    async def reply(self, job: ChatJob) -> AsyncGenerator[ChatDelta | ChatEnd, None]:
-        self.jobs.append(job)
-        self.num_open += 1
-        try:
-            for piece in self._pieces:
-                await asyncio.sleep(0)
-                if piece is None:
-                    raise UpstreamFailed("the provider went away")
-                yield ChatDelta(piece)
-            yield ChatEnd("STOP", 3, len(self._pieces))
-        finally:
-            self.num_open -= 1
-
-
-class Talk:
-    def __init__(self, *pieces: str | None, answers: tuple[str, ...] = ("what I said",), **changes: Any) -> None:
-        self.events, self.chat, self.engine = Events(), Chat(*pieces), EchoSynthesizer()
-        listening = ListeningSession(
-            ScriptedTranscriber(ListenScript(answers=answers)),
-            ScriptedVoiceActivity(VoiceScript()),
-            listen_settings(partial_interval_ms=0),
-            self.events.emit,
-        )
-        settings = TalkSettings("Be kind.", "emotion=contentment", speech_settings(), **changes)
-        self.history: list[ChatMessage] = []
-        self.session = ConversationSession(listening, self.chat, self.engine, settings, self.history, self.events.emit)
-
-    @property
-    def said(self) -> list[tuple[str, str]]:
-        return [(message.role, message.text) for message in self.history]
 
 
 async def test_a_typed_turn_is_answered_sentence_by_sentence():
