@@ -59,6 +59,7 @@ class HiggsRunner:
         """Prepare a slot; see ``Runner``."""
         self._state.begin(slot, draw, CODE_VOCABULARY)
 
+    @torch.inference_mode()
     def prefill(self, part: PrefillPart) -> Row | None:
         """Compute a part of a prompt; see ``Runner``."""
         hidden = self._embed(part.positions)
@@ -70,6 +71,7 @@ class HiggsRunner:
         logits = self._backbone.logits(self._padded(hidden[-1:]))[:1]
         return _rows(sample(self._state, self._indices([part.slot]), logits))[0]
 
+    @torch.inference_mode()
     def launch(self, parts: Sequence[DecodePart]) -> None:
         """Compute one row for each part; see ``Runner``."""
         slots = self._indices([part.slot for part in parts])
@@ -84,6 +86,7 @@ class HiggsRunner:
         """Give the oldest launch's rows; see ``Runner``."""
         return self._results.popleft()
 
+    @torch.inference_mode()
     def decode_windows(self, parts: Sequence[WindowPart]) -> Sequence[bytes | None]:
         """Decode each window alone, so that none can change another's bits; see ``Runner``."""
         return [self._decode_window(part) for part in parts]
