@@ -1,4 +1,4 @@
-"""Every example runs as a newcomer runs it, against real servers with the embedded models."""
+"""Every example runs as a newcomer runs it, against real servers with the embedded models, or one that clones."""
 
 import re
 import shutil
@@ -17,6 +17,8 @@ CLIENTS = Path(__file__).resolve().parents[2] / "clients"
 EXAMPLES = CLIENTS / "python" / "examples"
 JAVASCRIPT = CLIENTS.parent / ".cache" / "clients" / "javascript"
 LIMIT_S = 280
+CLONING = ("clone_voice.py", "clone.sh")
+"""Tested in test_clone_examples.py, with a model that clones."""
 TESTED = {
     "speak_sync.py",
     "speak_async.py",
@@ -27,6 +29,7 @@ TESTED = {
     "websocket_voice.py",
     "openai_sdk.js",
     "speech.sh",
+    *CLONING,
 }
 
 
@@ -41,7 +44,7 @@ def run_command(command: list[str], folder: Path) -> str:
     return done.stdout
 
 
-def test_every_example_is_tested_here():
+def test_every_example_is_tested():
     found = [*EXAMPLES.glob("*.py"), *(CLIENTS / "javascript").glob("*.js"), *(CLIENTS / "curl").glob("*.sh")]
     assert {path.name for path in found} == TESTED
     listed = re.findall(r"^\| \[(.+?)\]\((.+?)\)", (CLIENTS / "README.md").read_text(), flags=re.MULTILINE)
