@@ -289,7 +289,7 @@ class SynthesisConfig(_message.Message):
     commit_policy: Global___CommitPolicy.ValueType
     """Optional. When text is committed."""
     start_policy: Global___StartPolicy.ValueType
-    """Optional. When audio starts."""
+    """Optional. When audio starts. What is not built is ignored with a warning."""
     continuity: Global___Continuity.ValueType
     """Optional. What carries over between segments."""
     tag_policy: Global___TagPolicy.ValueType
@@ -304,7 +304,9 @@ class SynthesisConfig(_message.Message):
     """Optional. Milliseconds of exact silence between segments, 0 to 10000. Default 0: the model's own."""
     @_builtins.property
     def references(self) -> _containers.RepeatedCompositeFieldContainer[_voice_pb2.VoiceReference]:
-        """Optional. Clips to clone, at most 8. On a model that cannot clone: INVALID_ARGUMENT, reason UNSUPPORTED_FEATURE."""
+        """Optional. Clips to clone, at most 8; a model that hears one takes the first and ignores the others with a warning.
+        On a model that cannot clone: INVALID_ARGUMENT, reason UNSUPPORTED_FEATURE. Encoding counts against the deadline.
+        """
 
     @_builtins.property
     def speakers(self) -> _containers.RepeatedCompositeFieldContainer[Global___SpeakerVoice]:
@@ -328,7 +330,9 @@ class SynthesisConfig(_message.Message):
 
     @_builtins.property
     def previous_turns(self) -> _containers.RepeatedCompositeFieldContainer[Global___PreviousTurn]:
-        """Optional. What was said before, oldest first, at most 64 turns. Context only; never spoken."""
+        """Optional. What was said before, oldest first, at most 64 turns. Context only; never spoken. A model that hears sound
+        ignores a turn without `audio` with a warning; a model without memory ignores all of them with a warning.
+        """
 
     @_builtins.property
     def options(self) -> _containers.MessageMap[_builtins.str, _report_pb2.OptionValue]:
@@ -397,7 +401,7 @@ class SpeakerVoice(_message.Message):
     """Optional. Voice id or alias. Default: the config's voice."""
     @_builtins.property
     def reference(self) -> _voice_pb2.VoiceReference:
-        """Optional. Clip to clone instead of a voice."""
+        """Optional. Clip to clone instead of a voice. Default: the config's, where no voice is named."""
 
     def __init__(
         self,
@@ -692,7 +696,7 @@ class SynthesisUpdate(_message.Message):
     INSTRUCTIONS_FIELD_NUMBER: _builtins.int
     START_POLICY_FIELD_NUMBER: _builtins.int
     voice: _builtins.str
-    """Optional. Voice id or alias."""
+    """Optional. Voice id or alias; takes the place of the config's references."""
     speed: _builtins.float
     """Optional. Pace, 0.25 to 4.0."""
     pitch_semitones: _builtins.float
@@ -826,7 +830,9 @@ class SynthesisStarted(_message.Message):
     """Output only. Largest text message in bytes."""
     @_builtins.property
     def config(self) -> Global___SynthesisConfig:
-        """Output only. The config in effect, every default filled in and every alias resolved; without references."""
+        """Output only. The config in effect, every default filled in and every alias resolved; without references, earlier
+        turns, and sampling parameters that have no effect.
+        """
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_report_pb2.CallWarning]:
@@ -965,7 +971,9 @@ class UtteranceDone(_message.Message):
     num_samples: _builtins.int
     """Output only. Samples sent, at the output rate."""
     replay_token: _builtins.str
-    """Output only. Names model revision, seed, normalised text and voice, as a digest: equal tokens mean equal samples."""
+    """Output only. Digest of all that decides the samples: model, format, text, voice or references, delivery, sampling,
+    options, and what was said before, where the model hears it. Equal tokens mean equal samples.
+    """
     crc32: _builtins.int
     """Output only. CRC-32 of the utterance's audio bytes as sent, so that a truncated stream can be told from a whole one."""
     @_builtins.property

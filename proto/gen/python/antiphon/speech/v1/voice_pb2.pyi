@@ -147,16 +147,18 @@ class VoiceReference(_message.Message):
     TRANSCRIPT_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
     audio: _builtins.bytes
-    """A whole audio file, at most 10 MiB, 1 to 100 s. Larger: RESOURCE_EXHAUSTED, reason BODY_TOO_LARGE."""
+    """A whole audio file, at most 10 MiB, 1 to 100 s; of several channels the first is heard. Larger: RESOURCE_EXHAUSTED,
+    reason BODY_TOO_LARGE. Longer: reason AUDIO_TOO_LONG. Silent or unreadable: reason BAD_AUDIO.
+    """
     uri: _builtins.str
     """An https address, where the server allows its host; else INVALID_ARGUMENT, reason UNSUPPORTED_FEATURE."""
     file_id: _builtins.str
-    """Id of an uploaded file."""
+    """Id of an uploaded file. Files are not stored yet: UNIMPLEMENTED, reason NOT_BUILT."""
     transcript: _builtins.str
     """Optional. What is said in the clip, at most 5000 characters. Default: none, which lowers likeness on some models."""
     @_builtins.property
     def codes(self) -> Global___ReferenceCodes:
-        """Codec codes made earlier."""
+        """Codec codes made earlier, 1 to 2500 frames."""
 
     @_builtins.property
     def format(self) -> _audio_pb2.AudioFormat:
