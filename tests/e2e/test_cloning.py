@@ -1,5 +1,10 @@
 """Voices cloned by a tiny Higgs Audio v3 model behind a real server: the same clip, however it is sent."""
 
+import os
+import subprocess
+import wave
+from pathlib import Path
+
 import grpc
 import numpy as np
 import pytest
@@ -12,6 +17,7 @@ from support.calls import audio_of, calls_to
 from support.fronts import Refused
 from support.refusals import wav
 
+ROOT = Path(__file__).parents[2]
 SAMPLING = {"seed": 7, "max_new_tokens": 40}
 SAMPLES = np.random.default_rng(1).integers(-6_000, 6_000, 24_000 * 6 // 5).astype("<i2")
 PCM = {"encoding": 1, "sample_rate_hz": 24_000}
@@ -75,6 +81,22 @@ async def test_more_than_the_model_can_hold_is_refused_with_the_numbers(higgs):
     found = await refusal(higgs, references=[{"codes": long}], previous_turns=turns, sampling={"max_new_tokens": 99})
     assert found.reason == "CONTEXT_OVERFLOW"
     assert all(number in found.message for number in ("8192", "99", "100"))
+
+
+def test_the_example_of_the_manual_works_as_it_is_written(higgs, tmp_path):
+    done = subprocess.run(
+        [ROOT / "scripts/lib/fetch_grpcurl"], capture_output=True, text=True, timeout=100, check=False
+    )
+    if done.returncode:
+        pytest.skip(f"no grpcurl: {done.stderr.strip()[-200:]}")
+    example = (ROOT / "docs/cloning.md").read_text().split("```sh\n")[1].split("```")[0]
+    (tmp_path / "me.wav").write_bytes(wav(SAMPLES.tobytes()))
+    command = example.replace("localhost:50051", higgs.grpc_target)
+    path = f"{ROOT / '.cache/tools'}:{os.environ['PATH']}"
+    subprocess.run(["sh", "-euc", command], cwd=tmp_path, env={**os.environ, "PATH": path}, timeout=120, check=True)
+    with wave.open(str(tmp_path / "out.wav")) as spoken:
+        assert spoken.getframerate() == 24_000
+        assert len(spoken.readframes(10**7)) > 24_000
 
 
 def _stereo(samples: np.ndarray) -> bytes:
