@@ -210,6 +210,21 @@ async def test_a_batch_clones_for_every_item_or_for_one():
         assert results[0]["error"]["param"] == "reference_codes"
 
 
+async def test_an_item_of_a_batch_with_its_own_voice_takes_no_part_of_the_defaults_one():
+    items = [
+        {"input": "a", "ref_audio": URI},
+        {"input": "b", "reference_codes": CODES},
+        {"input": "c", "voice": "nora"},
+    ]
+    body = {"ref_audio": base64.b64encode(b"RIFFother").decode(), "ref_text": "of the other", "items": items}
+    async with compat() as (peer, http):
+        assert (await (await http.post(f"{ROUTE}/batch", json=body)).json())["succeeded"] == 3
+        configs = {request.text: request.config for request in peer.requests}
+        assert (configs["a"].references[0].audio, configs["a"].references[0].transcript) == (CLIP, "")
+        assert configs["b"].references[0].HasField("codes")
+        assert (configs["c"].voice, len(configs["c"].references)) == ("nora", 0)
+
+
 async def test_a_socket_clones_and_takes_a_clip_of_megabytes():
     clip = bytes(range(256)) * 8192
     config = {"type": "session.config", "references": [{"data": base64.b64encode(clip).decode(), "text": "hi"}]}

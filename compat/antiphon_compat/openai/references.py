@@ -15,6 +15,8 @@ from antiphon_compat.openai.unknown_fields import ignored, unknown_fields
 
 SOURCES = ("ref_audio", "references", "reference_codes")
 """Fields that name a voice by example; a request has at most one of them."""
+VOICE_FIELDS = ("voice", *SOURCES, "ref_text", "reference_text")
+"""Fields that say together whose voice it is."""
 
 _MAX_TRANSCRIPT_CHARS = 5000
 _MAX_MEDIA_TYPE_CHARS = 256

@@ -17,6 +17,7 @@ from antiphon_compat.errors import ApiError, error_body
 from antiphon_compat.openai.body import read_json, with_extra_body
 from antiphon_compat.openai.fields import Fields, kind_of
 from antiphon_compat.openai.models import require_exact_model
+from antiphon_compat.openai.references import SOURCES, VOICE_FIELDS
 from antiphon_compat.openai.speech_reply import SpeechReply
 from antiphon_compat.openai.speech_request import parse_speech
 from antiphon_compat.settings import CONFIG_KEY
@@ -72,8 +73,16 @@ def _items(fields: Fields) -> list[Fields]:
     for index, item in enumerate(given):
         if not isinstance(item, dict):
             raise ApiError.invalid(f"items[{index}]", f"items[{index}] must be an object, not {kind_of(item)}.")
-        found.append(defaults.merged(with_extra_body(item)))
+        found.append(_with_defaults(defaults, with_extra_body(item)))
     return found
+
+
+def _with_defaults(defaults: Fields, item: dict[str, object]) -> Fields:
+    """Lay an item over the defaults; one with a voice of its own has no part of another one's."""
+    if any(item.get(name) is not None for name in ("voice", *SOURCES)):
+        for name in VOICE_FIELDS:
+            defaults = defaults.without(name)
+    return defaults.merged(item)
 
 
 async def _results(request: web.Request, items: list[Fields]) -> AsyncGenerator[Result, None]:
