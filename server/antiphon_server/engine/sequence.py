@@ -82,6 +82,7 @@ class Sequence:
     num_due: int = field(init=False)
     """Rows with which there is something for the codec, or nothing more to wait for."""
     has_said_end: bool = False
+    """Whether it ends by itself, with all its frames."""
     finish: Finish | None = None
     num_emitted: int = 0
     """Frames whose samples have gone out."""
@@ -141,8 +142,7 @@ class Sequence:
         rows = self.rows
         if len(rows) < self.num_needed and row != STOPPED:
             if row[0] == EOC and not self.has_said_end and len(rows) >= _NUM_OPENING_ROWS:
-                self.has_said_end = True
-                self._need(min(self.num_needed, len(rows) + _NUM_BEHIND))
+                self._note_end(len(rows) + _NUM_BEHIND)
             rows.append(row)
         return len(rows) >= self.num_due
 
@@ -165,6 +165,12 @@ class Sequence:
         self.num_undelivered += num_frames * SAMPLES_PER_FRAME
         self.num_due = self._rows_due()
         return pcm
+
+    def _note_end(self, num_rows: int) -> None:
+        """Need no more rows than these; where the cap comes first it cuts frames off, and is what ended the speech."""
+        if num_rows <= self.num_needed:
+            self.has_said_end = True
+            self._need(num_rows)
 
     def _need(self, num_rows: int) -> None:
         self.num_needed = num_rows

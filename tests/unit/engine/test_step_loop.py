@@ -23,13 +23,26 @@ def test_speech_that_ends_by_itself_is_whole(lag):
 
 
 @pytest.mark.parametrize("lag", [1, 2])
-@pytest.mark.parametrize(("finish", "max_rows"), [(Finish.LENGTH, 40), (Finish.RUNAWAY, 9), (Finish.LENGTH, 3)])
+@pytest.mark.parametrize(
+    ("finish", "max_rows"), [(Finish.LENGTH, 40), (Finish.RUNAWAY, 9), (Finish.LENGTH, 3), (Finish.LENGTH, 1)]
+)
 def test_reaching_the_row_cap_says_so(lag, finish, max_rows):
     loop = StepLoop(ScriptedRunner(max_lag=lag), lambda: 0.0)
     ear = submit(loop, ask(max_rows=max_rows, length_finish=finish))
     run(loop)
     assert ear.ends == [finish]
     assert ear.num_frames == max(0, max_rows - 7)
+    assert_at_rest(loop)
+
+
+@pytest.mark.parametrize("lag", [1, 2])
+@pytest.mark.parametrize(("max_rows", "finish"), [(26, Finish.LENGTH), (27, Finish.STOP), (28, Finish.STOP)])
+def test_a_cap_that_cuts_frames_off_an_end_is_what_ended_the_speech(lag, max_rows, finish):
+    loop = StepLoop(ScriptedRunner(max_lag=lag, script={7: speech_rows(20)}), lambda: 0.0)
+    ear = submit(loop, ask(7, max_rows=max_rows))
+    run(loop)
+    assert ear.ends == [finish]
+    assert ear.num_frames == min(20, max_rows - 7)
     assert_at_rest(loop)
 
 
@@ -80,6 +93,16 @@ def test_a_passed_deadline_ends_running_and_waiting_alike():
     assert_at_rest(loop)
 
 
+def test_each_deadline_ends_its_own_sequence():
+    now = [0.0]
+    loop = StepLoop(ScriptedRunner(num_blocks=400), lambda: now[0])
+    ears = [submit(loop, ask(due_at=due_at, max_rows=300)) for due_at in (2.0, 1.0, None)]
+    for now[0] in (0.5, 1.5, 2.5):
+        loop.step()
+        assert [len(ear.ends) for ear in ears] == [now[0] > 2.0, now[0] > 1.0, False]
+        assert loop.deadline_in_s() == {0.5: 0.5, 1.5: 0.5, 2.5: None}[now[0]]
+
+
 def test_a_reader_that_takes_nothing_makes_its_sequence_wait_and_no_other():
     loop = StepLoop(ScriptedRunner(num_blocks=400), lambda: 0.0)
     slow, quick = submit(loop, ask(max_rows=300), is_slow=True), submit(loop, ask(max_rows=300))
@@ -122,6 +145,24 @@ def test_a_shared_prefix_is_computed_once_and_cut_in_the_same_place():
     assert spans == [(0, 8), (8, 20), (8, 20)]
 
 
+def test_a_prefix_of_which_only_the_beginning_is_cached_is_computed_again():
+    loop = StepLoop(ScriptedRunner(block_size=4), lambda: 0.0)
+    for num_prefix in (4, 8, 8):
+        submit(loop, ask(prompt=tuple(range(10)), num_prefix=num_prefix, max_rows=9))
+        run(loop)
+    spans = [(part.first, part.first + len(part.positions)) for part in loop.runner.prefills]
+    assert spans == [(0, 4), (4, 10), (0, 8), (8, 10), (8, 10)]
+
+
+def test_a_prompt_that_is_all_prefix_leaves_something_to_draw_behind():
+    loop = StepLoop(ScriptedRunner(block_size=4), lambda: 0.0)
+    for _ in range(2):
+        ear = submit(loop, ask(prompt=tuple(range(8)), num_prefix=8, max_rows=9))
+        run(loop)
+        assert ear.ends == [Finish.LENGTH]
+    assert [part.first for part in loop.runner.prefills] == [0, 4, 4]
+
+
 def test_what_can_never_fit_is_refused_with_the_numbers():
     loop = StepLoop(ScriptedRunner(num_blocks=8, block_size=4), lambda: 0.0)
     with pytest.raises(ContextOverflow, match="32 positions: 5 and at most 40 rows"):
@@ -144,3 +185,21 @@ def test_a_failed_runner_fails_everything_that_was_accepted_once():
     assert [len(ear.failures) for ear in ears] == [1, 1, 1]
     assert loop.is_idle
     assert loop.blocks.num_held == 0
+
+
+class StuckRunner(ScriptedRunner):
+    """Cannot even free a slot."""
+
+    def end(self, slot):
+        raise RuntimeError("stuck")
+
+
+def test_a_runner_that_fails_at_cleaning_up_keeps_nobody_from_hearing_of_it():
+    loop = StepLoop(StuckRunner(), lambda: 0.0)
+    ears = [submit(loop, ask(seed)) for seed in range(3)]
+    for _ in range(4):
+        loop.step()
+    loop.fail_all(EngineFailed("broken"))
+    assert [len(ear.failures) for ear in ears] == [1, 1, 1]
+    assert loop.blocks.num_held == 0
+    assert loop.is_idle
