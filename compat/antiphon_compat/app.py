@@ -30,7 +30,7 @@ def build_app(config: CompatConfig, upstream: Upstream) -> web.Application:
     app = web.Application(middlewares=[leave_unread, metered, request_scope, page_guard])
     app[CONFIG_KEY] = config
     app[UPSTREAM_KEY] = upstream
-    app[CALLERS_KEY] = Callers()
+    app[CALLERS_KEY] = Callers(config.trusted_proxies)
     app[METRICS_KEY] = HttpMetrics()
     app[voice.SOCKETS_KEY] = set()
     app[speech_ws.SPEECH_SOCKETS_KEY] = set()

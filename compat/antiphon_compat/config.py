@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import difflib
+import ipaddress
 import os
 import pathlib
 import re
@@ -49,6 +50,8 @@ class CompatConfig:
     """Origins of web pages that may use this process, such as http://localhost:3000; ``*`` for every page."""
     allowed_hosts: tuple[str, ...] = ()
     """More host names to answer to while listening on loopback; ``*`` for every name."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks, such as 10.0.0.0/8, whose ``X-Forwarded-For`` tells callers apart; else it is not read."""
 
 
 _CHOICES = {"default_format": ("mp3", "wav")}
@@ -68,6 +71,7 @@ _PATTERNS = {
         "an origin such as https://app.example, or *",
     ),
     "allowed_hosts": (re.compile(r"\*|[a-z0-9_.-]+"), "a host name without a port, or *"),
+    "trusted_proxies": (re.compile(r"[0-9a-f.:]+(/[0-9]+)?"), "an address, or a network such as 10.0.0.0/8"),
 }
 _FIELDS = {field.name: field for field in dataclasses.fields(CompatConfig)}
 
@@ -142,6 +146,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-recording-s", type=int, metavar="S", help="longest recording of a spoken turn (default 600)")
     add("--cors-origin", dest="cors_origins", action="append", metavar="ORIGIN", help="let pages of this origin use it")
     add("--allowed-host", dest="allowed_hosts", action="append", metavar="NAME", help="answer to this name on loopback")
+    add(
+        "--trusted-proxy",
+        dest="trusted_proxies",
+        action="append",
+        metavar="ADDRESS",
+        help="believe its X-Forwarded-For",
+    )
     add("--strict-models", action="store_true", default=None, help="refuse aliases of models with 404")
     return parser
 
@@ -191,7 +202,16 @@ def _several(name: str, raw: object) -> tuple[str, ...]:
     for entry in entries:
         if not pattern.fullmatch(entry):
             raise ConfigError(f"{name}: each must be {wanted}, not {entry!r}")
+        if name == "trusted_proxies":
+            _check_network(name, entry)
     return tuple(entries)
+
+
+def _check_network(name: str, entry: str) -> None:
+    try:
+        ipaddress.ip_network(entry)
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from error
 
 
 def _number(name: str, raw: object) -> int:

@@ -7,6 +7,7 @@ import pytest
 from compat_peer import Peer, compat, front, serving
 
 from antiphon_compat.callers import Callers
+from antiphon_compat.config import ConfigError, load
 
 SPEECH = "/v1/audio/speech"
 
@@ -53,6 +54,33 @@ async def test_names_of_two_processes_have_nothing_in_common():
     peer = Peer()
     async with serving(peer) as address, front(address) as one, front(address) as other:
         assert await caller_of(peer, one) != await caller_of(peer, other)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "forwarded", "is_someone_else"),
+    [
+        (["127.0.0.0/8"], "10.1.2.3", True),
+        (["127.0.0.1", "10.0.0.0/8"], "203.0.113.9, 10.1.2.3", True),
+        (["127.0.0.1", "10.0.0.0/8"], "6.6.6.6, 203.0.113.9, 10.1.2.3", True),
+        (["127.0.0.1"], "203.0.113.9, nonsense", False),
+        (["127.0.0.1"], "", False),
+        (["10.0.0.0/8"], "203.0.113.9", False),
+    ],
+)
+async def test_a_proxy_that_is_trusted_says_for_whom_it_asks(trusted, forwarded, is_someone_else):
+    async with compat(trusted_proxies=tuple(trusted)) as (peer, http):
+        name = await caller_of(peer, http)
+        other = await caller_of(peer, http, headers={"X-Forwarded-For": forwarded})
+        assert (other != name) == is_someone_else
+        if is_someone_else:  # what stands before the first stranger was written by that one
+            assert await caller_of(peer, http, headers={"X-Forwarded-For": f"1.2.3.4, {forwarded}"}) == other
+
+
+@pytest.mark.parametrize("proxy", ["nginx", "10.0.0.1/8", "10.0.0.0/33", "999.1.1.1"])
+def test_a_proxy_that_is_no_address_stops_the_start(proxy):
+    with pytest.raises(ConfigError, match="trusted_proxies"):
+        load(["--trusted-proxy", proxy])
+    assert load(["--trusted-proxy", "10.0.0.0/8"]).config.trusted_proxies == ("10.0.0.0/8",)
 
 
 class Asking:
