@@ -2,15 +2,20 @@
 
 import argparse
 import asyncio
-import importlib
+import dataclasses
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import uvloop
 
 from antiphon_server.config.load import ConfigError, explain, load_config
+from antiphon_server.config.settings import Config
 from antiphon_server.config.surroundings import settle_grpc
+from antiphon_server.errors import SpeechError
+from antiphon_server.runtime import checkpoint_command, higgs_options
 from antiphon_server.telemetry.logs import start_logs
+from antiphon_server.telemetry.progress import progress_on_stderr
 
 _EPILOG = """\
 examples:
@@ -18,7 +23,7 @@ examples:
   antiphon-server --listen 0.0.0.0:50051           for other machines too
   antiphon-server --config antiphon.toml           your own models, limits, scenarios
   antiphon-server --print-config                   what is in effect, and where each value came from
-  antiphon-server --tts higgs --checkpoint DIR     Higgs Audio v3 TTS from a folder; needs the extra [higgs]
+  antiphon-server --tts higgs --checkpoint DIR|ID  Higgs Audio v3 TTS, from a folder or a hub; needs the extra [higgs]
   antiphon-server checkpoint --help                what a checkpoint holds, and random ones for tests
 
 Every setting can also be given as ANTIPHON_NAME in the environment, such as ANTIPHON_LIMITS_MAX_AUDIO_MS.
@@ -30,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     """Read the command line, then serve."""
     given = sys.argv[1:] if argv is None else argv
     if given[:1] == ["checkpoint"]:
-        return _checkpoint(given[1:])
+        return checkpoint_command.main(given[1:])
     arguments = _parser().parse_args(given)
     flags: dict[str, Any] = {
         "listen": arguments.listen,
@@ -52,23 +57,45 @@ def main(argv: list[str] | None = None) -> int:
         print(f"antiphon-server: {error}", file=sys.stderr)  # noqa: T201 - for whoever started it
         return 2
     if arguments.print_config:
-        print(explain(loaded))  # noqa: T201 - asked for
+        print("\n".join([explain(loaded), *_memory(loaded.config)]))  # noqa: T201 - asked for
         return 0
     start_logs(loaded.config.log_level)
     settle_grpc()
+    try:
+        config = _with_checkpoints(loaded.config)
+    except SpeechError as error:
+        print(f"antiphon-server: {error.message}", file=sys.stderr)  # noqa: T201
+        return 1
     from antiphon_server.app import serve  # noqa: PLC0415 - grpc reads its environment when it is imported
 
-    return uvloop.run(serve(loaded.config)) if sys.platform != "win32" else asyncio.run(serve(loaded.config))
+    return uvloop.run(serve(config)) if sys.platform != "win32" else asyncio.run(serve(config))
 
 
-def _checkpoint(arguments: list[str]) -> int:
-    try:
-        command = importlib.import_module("antiphon_server.runtime.checkpoint_command")
-    except ModuleNotFoundError as error:
-        print(f"antiphon checkpoint: needs {error.name}; pip install 'antiphon[higgs]'", file=sys.stderr)  # noqa: T201
-        return 1
-    status: int = command.main(arguments)
-    return status
+def _with_checkpoints(config: Config) -> Config:
+    """Put folders in place of a hub's ids: a download takes longer than an engine may take to start.
+
+    Raises:
+        SpeechError: If options cannot be used or a checkpoint cannot be had.
+    """
+    for part in _of_higgs(config):
+        settings = getattr(config, part)
+        options = higgs_options.settled(settings.options, progress_on_stderr("checkpoint: downloaded"))
+        config = dataclasses.replace(config, **{part: dataclasses.replace(settings, options=options)})
+    return config
+
+
+def _memory(config: Config) -> Iterator[str]:
+    """Explain the memory of models whose size the settings choose, as comments."""
+    for part in _of_higgs(config):
+        try:
+            lines = list(higgs_options.explained(getattr(config, part).options))
+        except SpeechError as error:
+            lines = [f"memory cannot be foreseen: {error.message}"]
+        yield from (f"# {part}: {line}" for line in lines)
+
+
+def _of_higgs(config: Config) -> list[str]:
+    return [part for part in ("tts", "second_tts") if getattr(config, part).engine == "higgs"]
 
 
 def _tts_options(arguments: argparse.Namespace) -> dict[str, str]:
@@ -92,10 +119,14 @@ def _parser() -> argparse.ArgumentParser:
         "--grace", metavar="SECONDS", type=float, help="time for calls in flight at the end, default 10"
     )
     parser.add_argument("--tts", metavar="ENGINE", help="the default voices: hibari, kokoro if it was added, or higgs")
-    parser.add_argument("--checkpoint", metavar="DIR", help="folder of the checkpoint of --tts higgs")
-    parser.add_argument("--device", choices=("cpu",), help="what --tts higgs computes on; default cpu")
+    parser.add_argument(
+        "--checkpoint", metavar="DIR|ID", help="checkpoint of --tts higgs: a folder, or a hub's owner/name@revision"
+    )
+    parser.add_argument("--device", help="what --tts higgs computes on; cpu, the default, is all there is")
     parser.add_argument("--strict-models", action="store_true", help="refuse aliases of models instead of mapping them")
-    parser.add_argument("--print-config", action="store_true", help="show the settings in effect and stop")
+    parser.add_argument(
+        "--print-config", action="store_true", help="show the settings in effect and the memory they ask for, and stop"
+    )
     return parser
 
 

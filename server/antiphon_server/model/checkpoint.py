@@ -13,8 +13,9 @@ from antiphon_server.codec.sizes import CodecSizes
 from antiphon_server.errors import ModelNotInstalled
 from antiphon_server.model.headers import Stored
 from antiphon_server.model.higgs_config import HiggsConfig
-from antiphon_server.model.inspection import inspect_checkpoint
+from antiphon_server.model.inspection import Report, inspect_checkpoint
 from antiphon_server.model.layout import CODEC_PREFIX
+from antiphon_server.telemetry.progress import Progress, silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,14 @@ class Checkpoint:
     config: HiggsConfig
     codec: CodecSizes
     tensors: Mapping[str, Stored]
+    report: Report
+
+    def fill(self, wanted: Mapping[str, torch.Tensor], progress: Progress = silent) -> None:
+        """Read all of ``wanted`` and tell ``progress`` the bytes of the files; see ``read``."""
+        num_all, num_done = sum(self.tensors[name].num_bytes for name in wanted), 0
+        for name in self.read(wanted):
+            num_done += self.tensors[name].num_bytes
+            progress(num_done, num_all)
 
     def read(self, wanted: Mapping[str, torch.Tensor]) -> Iterator[str]:
         """Copy tensors into ``wanted``, converted to its dtypes, and yield each name when it is there.
@@ -45,8 +54,7 @@ class Checkpoint:
     def read_codec(self) -> dict[str, torch.Tensor]:
         """Read the codec's tensors in fp32, by their names without the prefix."""
         wanted = self.codec_buffers()
-        for _ in self.read(wanted):
-            pass
+        self.fill(wanted)
         return {name.removeprefix(CODEC_PREFIX): tensor for name, tensor in wanted.items()}
 
     def codec_buffers(self) -> dict[str, torch.Tensor]:
@@ -63,7 +71,7 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     report = inspect_checkpoint(folder)
     if report.problems or report.config is None or report.codec is None:
         raise report.refusal()
-    return Checkpoint(folder, report.config, report.codec, report.tensors)
+    return Checkpoint(folder, report.config, report.codec, report.tensors, report)
 
 
 @contextlib.contextmanager

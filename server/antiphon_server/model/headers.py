@@ -36,6 +36,11 @@ class Stored:
         """Values in it."""
         return math.prod(self.shape)
 
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of it in the file, of a type that is known."""
+        return self.num_values * BYTES_OF[self.dtype]
+
 
 def read_header(path: Path) -> dict[str, Stored]:
     """Read one file's header and compare the file's size with it.

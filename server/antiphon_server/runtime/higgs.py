@@ -19,7 +19,8 @@ from antiphon_server.model.higgs_config import CONTEXT_POSITIONS
 from antiphon_server.model.tokenizer import TextTokenizer
 from antiphon_server.runtime.clip_encoder import ClipEncoder
 from antiphon_server.runtime.higgs_ask import Asking
-from antiphon_server.runtime.higgs_start import VOICE, HiggsOptions, Loaded, load
+from antiphon_server.runtime.higgs_options import HiggsOptions
+from antiphon_server.runtime.higgs_start import VOICE, Loaded, load
 from antiphon_server.runtime.step_thread import StepThread
 
 _CHUNK_BYTES = SAMPLE_RATE_HZ * 80 // 1000 * 2

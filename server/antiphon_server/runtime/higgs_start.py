@@ -1,43 +1,33 @@
 """How Higgs Audio v3 TTS starts: options, checkpoint, tokenizer, backbone, codec, and what the engine says it is."""
 
 import hashlib
-from dataclasses import dataclass, field
-from pathlib import Path
+import logging
+import re
+from dataclasses import dataclass
 
 import torch
 
 from antiphon_server.codec.higgs_codec import HiggsCodec
 from antiphon_server.codec.sizes import NUM_QUANTIZERS, SAMPLE_RATE_HZ
 from antiphon_server.engine.protocol import EngineInfo, EngineVoice
-from antiphon_server.errors import InvalidField
+from antiphon_server.model.available_memory import available_bytes
 from antiphon_server.model.backbone import Backbone
 from antiphon_server.model.checkpoint import Checkpoint, open_checkpoint
+from antiphon_server.model.hub import find_checkpoint
 from antiphon_server.model.languages import LANGUAGES
+from antiphon_server.model.layout import CODEC_PREFIX
+from antiphon_server.model.memory_plan import BLOCK_SIZE
 from antiphon_server.model.tokenizer import DELIVERY_TAGS, TextTokenizer
-from antiphon_server.runtime.higgs_runner import INVARIANT_ROWS, HiggsRunner
+from antiphon_server.runtime.higgs_options import HiggsOptions, plan_of
+from antiphon_server.runtime.higgs_runner import HiggsRunner
+from antiphon_server.telemetry.progress import ProgressLine
 
 MODEL = "higgs-audio-v3-tts"
 VOICE = "default"
+_COMMIT = re.compile("[0-9a-f]{40}")
 _DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
-
-@dataclass(frozen=True, slots=True)
-class HiggsOptions:
-    """Options of this engine."""
-
-    checkpoint: str = ""
-    """Folder of the checkpoint. Required."""
-    device: str = "cpu"
-    dtype: str = "bfloat16"
-    """bfloat16, as published, or float32."""
-    threads: int = field(default=2, metadata={"least": 1})
-    """Threads of one operation on a CPU."""
-    max_concurrent_calls: int = field(default=16, metadata={"least": 1})
-    num_blocks: int = field(default=2048, metadata={"least": 64})
-    """Blocks of 16 positions for keys and values."""
-    guard: bool = True
-    """Whether speech that does not end is cut and called RUNAWAY, where a call says nothing: rows by the length of the
-    text, and silence."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +44,25 @@ def load(options: HiggsOptions) -> Loaded:
     """Load a checkpoint.
 
     Raises:
-        InvalidField: If an option is missing or out of range.
+        InvalidField: If an option is missing or out of range, or the model does not fit the memory that is free.
         ModelNotInstalled: If the checkpoint is not there, not whole, or of another model.
     """
-    if not options.checkpoint:
-        raise InvalidField(
-            "tts.checkpoint is required: the folder of a Higgs Audio v3 TTS checkpoint", field="checkpoint"
-        )
-    if options.dtype not in _DTYPES:
-        raise InvalidField(f"tts.dtype must be {' or '.join(_DTYPES)}, not {options.dtype!r}", field="dtype")
+    options.check()
     torch.set_num_threads(options.threads)
-    checkpoint = open_checkpoint(Path(options.checkpoint))
+    checkpoint = open_checkpoint(find_checkpoint(options.checkpoint, ProgressLine("checkpoint: downloaded", _log.info)))
+    plan_of(options, checkpoint.report).check(available_bytes())
     tokenizer = TextTokenizer(checkpoint.folder / "tokenizer.json")
     backbone = Backbone(checkpoint.config, dtype=_DTYPES[options.dtype], device=options.device)
-    backbone.load(checkpoint)
-    codec = HiggsCodec(checkpoint.read_codec())
-    max_sequences = min(INVARIANT_ROWS, options.max_concurrent_calls)
-    runner = HiggsRunner(backbone, codec, num_blocks=options.num_blocks, max_sequences=max_sequences)
+    weights = checkpoint.codec_buffers()
+    checkpoint.fill({**dict(backbone.named()), **weights}, ProgressLine("checkpoint: read", _log.info))
+    codec = HiggsCodec({name.removeprefix(CODEC_PREFIX): tensor for name, tensor in weights.items()})
+    runner = HiggsRunner(
+        backbone,
+        codec,
+        num_blocks=options.num_blocks,
+        block_size=BLOCK_SIZE,
+        max_sequences=options.max_concurrent_calls,
+    )
     return Loaded(tokenizer, codec, runner, _info(checkpoint, options))
 
 
@@ -102,7 +94,9 @@ def _info(checkpoint: Checkpoint, options: HiggsOptions) -> EngineInfo:
 
 
 def _revision(checkpoint: Checkpoint) -> str:
-    """Digest names, sizes and times of the files; hashing 9 GB would take longer than loading them."""
+    """Say the hub's commit, or else digest names, sizes and times; hashing 9 GB would take longer than loading them."""
+    if checkpoint.folder.parent.name == "snapshots" and _COMMIT.fullmatch(checkpoint.folder.name):
+        return checkpoint.folder.name
     digest = hashlib.sha256()
     for path in sorted({stored.path for stored in checkpoint.tensors.values()}):
         about = path.stat()

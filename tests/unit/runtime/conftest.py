@@ -7,7 +7,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from antiphon_server.model.make import SIZES, make_checkpoint
-from antiphon_server.runtime.higgs_start import HiggsOptions, Loaded, load
+from antiphon_server.runtime.higgs_options import HiggsOptions
+from antiphon_server.runtime.higgs_start import Loaded, load
 
 EOC_ROW = 1025
 CODE_TABLES = ("tied.embedding.modality_embeddings.0.embedding.weight", "tied.head.modality_heads.0.weight")

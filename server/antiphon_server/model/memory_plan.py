@@ -1,0 +1,144 @@
+"""What a checkpoint will take in memory, from its headers alone; what does not fit is refused instead of killed."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from antiphon_server.codec.sizes import SAMPLE_RATE_HZ, CodecSizes
+from antiphon_server.errors import InvalidField
+from antiphon_server.model.headers import Stored
+from antiphon_server.model.higgs_config import CONTEXT_POSITIONS, HiggsConfig
+from antiphon_server.model.layout import CODE_EMBEDDING, CODEC_PREFIX, DUPLICATES, TEXT_EMBEDDING
+
+BYTES_OF_DTYPE = {"bfloat16": 2, "float32": 4}
+LEAST_BLOCKS = 64
+BLOCK_SIZE = 16
+_FP32 = 4
+_GB = 1_000_000_000
+_PROCESS_BYTES = 250_000_000  # interpreter, torch and tokenizer; 0.15 to 0.25 GB measured
+_LONGEST_CLIP_S = 100
+_CLIP_TENSORS = 6  # of the encoder's widest stage at once: 37 MiB measured for each second of a clip
+_SPEECH_ROWS, _SPEECH_PROMPT = 2048, 256
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPlan:
+    """Bytes of every part of a loaded model."""
+
+    dtype: str
+    """Of weights, keys and values; a key of ``BYTES_OF_DTYPE``."""
+    embeddings: int
+    backbone: int
+    codec: int
+    bytes_per_position: int
+    num_blocks: int
+    max_concurrent_calls: int
+    prefill: int
+    """While the longest prompt is computed."""
+    clip: int
+    """While the longest voice clip is encoded."""
+
+    @property
+    def cache(self) -> int:
+        """Keys and values."""
+        return self.num_positions * self.bytes_per_position
+
+    @property
+    def num_positions(self) -> int:
+        """Positions of all streams together."""
+        return self.num_blocks * BLOCK_SIZE
+
+    @property
+    def fixed(self) -> int:
+        """What is taken as long as the engine runs, with the cache full."""
+        return self.embeddings + self.backbone + self.codec + self.cache + _PROCESS_BYTES
+
+    def num_streams(self, num_positions: int) -> int:
+        """Streams of a length that the cache holds at once, whatever the calls' limit is."""
+        num_blocks = -(-num_positions // BLOCK_SIZE)
+        return self.num_blocks // num_blocks
+
+    def lines(self, available: int | None) -> Iterator[str]:
+        """Lay the plan out for people, a part a line."""
+        yield f"embeddings        {_gb(self.embeddings)}"
+        yield f"backbone          {_gb(self.backbone)}"
+        yield f"codec             {_gb(self.codec)}  in fp32"
+        yield (
+            f"keys and values   {_gb(self.cache)}  {self.num_blocks:,} blocks of {BLOCK_SIZE} positions, "
+            f"{self.bytes_per_position:,} bytes a position"
+        )
+        yield f"process           {_gb(_PROCESS_BYTES)}"
+        seen = "unknown here" if available is None else f"{available / _GB:.2f} GB"
+        yield f"in all            {_gb(self.fixed)}  available: {seen}"
+        yield (
+            f"at work, at most  {_gb(self.prefill + self.clip)}  more: {self.prefill / _GB:.2f} for the longest "
+            f"prompt, {self.clip / _GB:.2f} for a voice clip of {_LONGEST_CLIP_S} s (estimated)"
+        )
+        usual = _SPEECH_ROWS + _SPEECH_PROMPT
+        yield (
+            f"streams at once   {self.num_streams(usual)} of {_SPEECH_ROWS:,} rows after {_SPEECH_PROMPT} positions of "
+            f"prompt, {self.num_streams(CONTEXT_POSITIONS)} of the longest, {CONTEXT_POSITIONS:,} positions; at most "
+            f"{self.max_concurrent_calls} by max_concurrent_calls"
+        )
+
+    def remark(self, available: int | None) -> str:
+        """Say what to change if it does not fit, or only just; empty if it fits or nobody knows."""
+        if available is None:
+            return ""
+        if self.fixed > available:
+            return (
+                f"the model takes {self.fixed / _GB:.2f} GB of memory, and {available / _GB:.2f} GB are available: "
+                + self._advice(available)
+            )
+        if self.fixed + self.prefill + self.clip > available:
+            return "it fits, but the longest prompts and voice clips may not: set num_blocks lower to leave room"
+        return ""
+
+    def check(self, available: int | None) -> None:
+        """Refuse what cannot fit.
+
+        Raises:
+            InvalidField: If weights and cache take more than is available; the message says what to change.
+        """
+        if available is not None and self.fixed > available:
+            raise InvalidField(self.remark(available), field="num_blocks")
+
+    def _advice(self, available: int) -> str:
+        room = available - (self.fixed - self.cache)
+        most = room // (BLOCK_SIZE * self.bytes_per_position)
+        if most >= LEAST_BLOCKS:
+            return f"set num_blocks to {most} or less, not {self.num_blocks}"
+        if self.dtype == "float32":
+            return 'set dtype to "bfloat16", not "float32", which takes half'
+        return "stop what else uses memory, or take a larger machine"
+
+
+def memory_plan(
+    config: HiggsConfig,
+    codec: CodecSizes,
+    tensors: Mapping[str, Stored],
+    *,
+    dtype: str,
+    num_blocks: int,
+    max_concurrent_calls: int,
+) -> MemoryPlan:
+    """Plan from a checkpoint's headers; ``dtype`` is a key of ``BYTES_OF_DTYPE``."""
+    width = BYTES_OF_DTYPE[dtype]
+    values = {name: stored.num_values for name, stored in tensors.items() if name not in DUPLICATES}
+    embeddings = sum(values[name] for name in (TEXT_EMBEDDING, CODE_EMBEDDING))
+    of_codec = sum(number for name, number in values.items() if name.startswith(CODEC_PREFIX))
+    per_position = width * 4 * config.intermediate_size + _FP32 * 8 * config.num_heads * config.head_dim
+    return MemoryPlan(
+        dtype=dtype,
+        embeddings=embeddings * width,
+        backbone=(sum(values.values()) - embeddings - of_codec) * width,
+        codec=of_codec * _FP32,
+        bytes_per_position=config.kv_bytes_per_position * width // BYTES_OF_DTYPE["bfloat16"],
+        num_blocks=num_blocks,
+        max_concurrent_calls=max_concurrent_calls,
+        prefill=min(CONTEXT_POSITIONS, num_blocks * BLOCK_SIZE) * per_position,
+        clip=_LONGEST_CLIP_S * SAMPLE_RATE_HZ * codec.encoder_width * _FP32 * _CLIP_TENSORS,
+    )
+
+
+def _gb(num_bytes: int) -> str:
+    return f"{num_bytes / _GB:6.2f} GB"

@@ -1,0 +1,105 @@
+"""How a server with Higgs Audio v3 TTS starts, and what it says where it cannot."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from antiphon_server.model.make import SIZES, make_checkpoint
+from support.hub import COMMIT, Hub
+from support.servers import AS_SHIPPED, SCRIPTED, TESTS, start_server
+
+OTHERS_SCRIPTED = SCRIPTED.replace('[tts]\nengine = "support.scripted:create_synthesizer"\n', "")
+TINY_OPTIONS = {"ANTIPHON_TTS_OPTIONS_DTYPE": "float32", "ANTIPHON_TTS_OPTIONS_THREADS": "1"}
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("start") / "tiny"
+    make_checkpoint(folder, SIZES["tiny"], seed=3)
+    return folder
+
+
+def run(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "antiphon_server", "--listen", "127.0.0.1:0", "--tts", "higgs", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+        env={**os.environ, **AS_SHIPPED, **environment},
+    )
+
+
+def planned(done):
+    assert done.returncode == 0
+    return [line.removeprefix("# tts: ") for line in done.stdout.splitlines() if line.startswith("# tts: ")]
+
+
+def test_the_memory_plan_is_shown_with_the_settings(tiny):
+    lines = planned(run("--checkpoint", tiny, "--print-config", ANTIPHON_TTS_OPTIONS_NUM_BLOCKS="512"))
+    assert lines[0].endswith(f"in bfloat16 on cpu, by the headers of {tiny}")
+    assert any(line.startswith("keys and values") and "512 blocks of 16 positions, 768 bytes" in line for line in lines)
+    assert any("3 of 2,048 rows after 256 positions of prompt, 1 of the longest" in line for line in lines)
+
+
+def test_a_plan_that_cannot_be_made_is_said_so_and_nothing_is_downloaded(tmp_path):
+    hub = {"HF_HOME": str(tmp_path), "HF_ENDPOINT": "http://127.0.0.1:9"}
+    [line] = planned(run("--checkpoint", "bosonai/higgs-audio-v3-tts-4b", "--print-config", **hub))
+    assert "bosonai/higgs-audio-v3-tts-4b is not on this machine yet" in line
+    [line] = planned(run("--checkpoint", tmp_path, "--print-config"))
+    assert "the checkpoint is not usable: the checkpoint has no readable config.json" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "words"),
+    [
+        ([], {}, ["tts.checkpoint is required"]),
+        (["--device", "cuda"], {}, ["device 'cuda' needs a runtime for CUDA", "does not have"]),
+        (["--device", "cuda:1"], {}, ["device 'cuda:1' needs a runtime for CUDA"]),
+        (["--device", "tpu"], {}, ["device must be cpu, not 'tpu'"]),
+        ([], {"ANTIPHON_TTS_OPTIONS_DTYPE": "int8"}, ["dtype must be bfloat16 or float32, not 'int8'"]),
+        ([], {"ANTIPHON_TTS_OPTIONS_NUM_BLOCKS": "63"}, ["num_blocks must be at least 64, not 63"]),
+        ([], {"ANTIPHON_TTS_OPTIONS_MAX_CONCURRENT_CALLS": "65"}, ["max_concurrent_calls must be 1 to 64, not 65"]),
+        (["--checkpoint", "no/such/place"], {}, ["'no/such/place' is neither a folder"]),
+    ],
+)
+def test_what_cannot_start_is_refused_at_once_in_one_sentence(tiny, arguments, environment, words):
+    checkpoint = [] if "--checkpoint" in arguments or "required" in words[0] else ["--checkpoint", tiny]
+    done = run(*arguments, *checkpoint, **environment)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("antiphon-server: ")
+    assert all(word in last for word in words), last
+
+
+def test_a_model_that_does_not_fit_the_memory_is_refused_before_it_is_loaded(tiny, tmp_path):
+    config = tmp_path / "others.toml"
+    config.write_text(OTHERS_SCRIPTED.format(tests=str(TESTS)))
+    huge = {"ANTIPHON_TTS_OPTIONS_NUM_BLOCKS": str(10**9)}
+    done = run("--checkpoint", tiny, "--config", config, **huge)
+    assert done.returncode == 1
+    [said] = [line for line in done.stderr.splitlines() if line.startswith("antiphon-server: ")]
+    assert "GB of memory, and" in said
+    assert "set num_blocks to" in said
+    assert any("set num_blocks to" in line for line in planned(run("--checkpoint", tiny, "--print-config", **huge)))
+
+
+def test_a_server_starts_from_an_id_and_says_how_far_it_is(tiny, tmp_path):
+    hub = Hub(tiny)
+    listener = hub.start()
+    config = tmp_path / "others.toml"
+    config.write_text(OTHERS_SCRIPTED.format(tests=str(TESTS)))
+    environment = {**TINY_OPTIONS, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
+    flags = ["--tts", "higgs", "--checkpoint", f"bosonai/higgs-audio-v3-tts-4b@{COMMIT}"]
+    server = start_server(*flags, config=config, environment=environment)
+    server.stop()
+    listener.shutdown()
+    listener.server_close()
+    said = "\n".join(server.log_lines)
+    assert "checkpoint: downloaded 0.05 of 0.05 GB" in said
+    assert re.search(r"INFO antiphon_server.runtime.higgs_start checkpoint: read (\S+) of \1 GB", said)
