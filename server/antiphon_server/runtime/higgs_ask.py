@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
 
@@ -27,6 +28,8 @@ MAX_FRAMES = 2500
 MAX_CONTEXT_SEGMENTS = 4
 MAX_CONTEXT_ROWS = 1024
 _FRAME_BYTES = 2 * NUM_CODEBOOKS
+_NUM_VOICES = 32
+"""Voices whose rows are kept ready, 0.9 MB at most each: every segment of a call asks for the same one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Asking:
         """
         self._tokenizer, self._info, self._max_positions = tokenizer, info, max_positions
         self._memory = SpokenMemory(max_positions)
+        self._voice_of = lru_cache(maxsize=_NUM_VOICES)(self._voice)
 
     def ask(self, job: SpeechJob) -> Asked:
         """Compose what a job asks.
@@ -114,9 +118,10 @@ class Asking:
     def _reference(self, job: SpeechJob) -> Reference | None:
         if len(job.reference) > 1:
             raise InvalidField(f"reference must be one at most, not {len(job.reference)}", field="reference")
-        for reference in job.reference:
-            return Reference(rows_of("reference", reference), tuple(self._tokenizer.encode(reference.transcript)))
-        return None
+        return self._voice_of(job.reference[0]) if job.reference else None
+
+    def _voice(self, reference: SpeechReference) -> Reference:
+        return Reference(rows_of("reference", reference), tuple(self._tokenizer.encode(reference.transcript)))
 
     def _previous(self, field: str, turn: SpeechReference) -> Spoken:
         if not turn.transcript:
