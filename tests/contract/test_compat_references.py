@@ -229,7 +229,8 @@ async def test_a_socket_clones_and_takes_a_clip_of_megabytes():
     clip = bytes(range(256)) * 8192
     config = {"type": "session.config", "references": [{"data": base64.b64encode(clip).decode(), "text": "hi"}]}
     async with socket(config, text("Hi."), DONE) as (peer, ws):
-        await receive_until(ws, "session.done")
+        configured, *_ = await receive_until(ws, "session.done")
+        assert configured["voice"] == "", "a cloned voice has no name"
         (reference,) = peer.requests[0].config.references
         assert (reference.audio, reference.transcript) == (clip, "hi")
 

@@ -173,6 +173,14 @@ def test_options_of_the_model_are_heard_and_others_refused(higgs_compat):
         assert "guard" in error["message"]
 
 
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_a_reference_and_a_length_that_do_not_fit_together_are_refused_with_the_numbers(higgs_compat, is_streamed):
+    rows = {"reference_codes": CODES * 80, "max_new_tokens": 8192, "options": {"guard": False}}
+    error = refusal(higgs_compat, stream=is_streamed, **rows)
+    assert error["code"] == "context_overflow"
+    assert "8192" in error["message"]
+
+
 def test_the_sampling_of_a_request_is_the_models(higgs_compat, cloned):
     reference = {"ref_audio": ENCODED, "ref_text": SAID}
     likeliest = [

@@ -98,7 +98,7 @@ class SpeechRelay:
                 "type": "session.configured",
                 "session_id": self._session_id,
                 "model": started.model,
-                "voice": started.config.voice,
+                "voice": "" if self._plan.config.references else started.config.voice,  # a cloned one has no name
                 "response_format": self._plan.response_format,
                 "sample_rate": started.sample_rate_hz,
                 "channels": 1,

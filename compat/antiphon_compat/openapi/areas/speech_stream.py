@@ -62,7 +62,7 @@ PATHS: Json = {
                         "Answers session.config: what was decided, and the limits.",
                         session_id=_TEXT,
                         model=_TEXT,
-                        voice=_TEXT,
+                        voice={**_TEXT, "description": "Empty where it is cloned."},
                         response_format=_TEXT,
                         sample_rate=_NUMBER,
                         channels={"const": 1},
