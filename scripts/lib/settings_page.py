@@ -36,6 +36,10 @@ options = { base_url = "https://api.deepseek.com/v1", model = "deepseek-chat", a
 engine = "whisper"
 options = { model_path = "/srv/models/whisper-small-ct2", threads = 4 }
 
+[tts]                                   # Higgs Audio v3 TTS from a folder, or from a hub by its id
+engine = "higgs"
+options = { checkpoint = "/srv/models/higgs-audio-v3-tts-4b", dtype = "bfloat16", num_blocks = 1024 }
+
 [scenarios.reception]
 instructions = "You answer the phone of a small hotel. One or two short sentences."
 delivery = "emotion=contentment"
@@ -44,9 +48,9 @@ delivery = "emotion=contentment"
 receptionist = "heart-calm"
 ```
 
-Engines by name: `hibari` and, once added, `kokoro` (tts, second_tts), `whisper` (stt), `silero` (vad), `smollm` and
-`openai` (chat); or `package.module:function` of your own, with its folder in `engine_path`. Their options are checked
-by the engine itself: an unknown one stops the start.
+Engines by name: `hibari`, `higgs` and, once added, `kokoro` (tts, second_tts), `whisper` (stt), `silero` (vad), `smollm`
+and `openai` (chat); or `package.module:function` of your own, with its folder in `engine_path`. Their options are checked
+by the engine itself: an unknown one stops the start. Of `higgs`, `--print-config` shows the memory it will take too.
 """
 
 
