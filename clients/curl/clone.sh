@@ -18,7 +18,7 @@ speak "$file" -F "ref_audio=@$clip" --form-string "ref_text=$said" --form-string
   --form-string "response_format=${file##*.}"
 
 # As JSON: the file in base64. Streamed, and repeatable: the same seed gives the same samples.
-printf '{"input": "The same voice again.", "ref_audio": "%s", "seed": 7, "stream": true, "response_format": "wav"}' \
+printf '{"input": "And again.", "ref_audio": "%s", "seed": 7, "stream": true, "response_format": "wav"}' \
   "$(base64 <"$clip" | tr -d '\n')" |
   speak "${file%.*}.streamed.wav" -H 'Content-Type: application/json' -d @-
 

@@ -70,9 +70,8 @@ def test_say_clones_and_repeats_itself(higgs, folder):
         done = say(folder, higgs, "Hi.", *clone, *how, "-o", name)
         assert done.returncode == 0, done.stderr
         assert "voice of me.wav" in done.stderr
-    assert say(folder, higgs, "Hi.", *how, "-o", "plain.wav").returncode == 0
-    sounds = [(folder / name).read_bytes() for name in ("a.wav", "b.wav", "plain.wav")]
-    assert sounds[0] == sounds[1] != sounds[2]
+    assert (folder / "a.wav").read_bytes() == (folder / "b.wav").read_bytes()
+    assert soundfile.info(folder / "a.wav").duration > 0.1
 
 
 def test_say_tells_what_is_wrong_with_a_clip(higgs, folder):
