@@ -50,8 +50,6 @@ def inspect_checkpoint(folder: Path) -> Report:
     if not (folder / TOKENIZER).is_file():
         problems.append(f"{TOKENIZER} is missing")
     tensors, is_whole = _read_headers(folder, problems)
-    if not tensors and is_whole:
-        problems.append("there is no *.safetensors file")
     if config is None or not tensors:
         return Report(config, tensors=tensors, problems=tuple(problems))
     codec, expected = _expected(config, tensors, problems if is_whole else [])
@@ -69,17 +67,21 @@ def _config(folder: Path) -> tuple[HiggsConfig | None, list[str]]:
 
 
 def _read_headers(folder: Path, problems: list[str]) -> tuple[dict[str, Stored], bool]:
-    """Read all headers; the second value is whether no file is missing or damaged."""
+    """Read all headers; the second value is whether there are files, and none is missing or damaged."""
     found: dict[str, Stored] = {}
     before = len(problems)
+    if not any(folder.glob("*.safetensors")) and not (folder / INDEX).is_file():
+        problems.append("there is no *.safetensors file")
     for path in _weight_files(folder, problems):
         try:
             found |= read_header(path)
         except ModelNotInstalled as error:
             problems.append(error.message)
-    unfinished = sorted(path.name for pattern in _UNFINISHED for path in folder.glob(pattern))
-    problems += [f"{name} is the rest of a download that was not finished" for name in unfinished]
-    return found, len(problems) == before
+    is_whole = len(problems) == before and bool(found)
+    if not is_whole:  # beside whole files it is only what an earlier try left
+        unfinished = sorted(path.name for pattern in _UNFINISHED for path in folder.glob(pattern))
+        problems += [f"{name} is the rest of a download that was not finished" for name in unfinished]
+    return found, is_whole
 
 
 def _weight_files(folder: Path, problems: list[str]) -> list[Path]:

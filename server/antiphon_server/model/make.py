@@ -118,7 +118,7 @@ def _write_all(jobs: Iterable[_Job], progress: Callable[[int, int], None], num_b
             done += _write(job)
             progress(done, num_bytes)
         return
-    with ProcessPoolExecutor(os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()) as pool:
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None) as pool:
         for written in pool.map(_write, jobs):
             done += written
             progress(done, num_bytes)

@@ -16,7 +16,7 @@ from antiphon_server.model.checkpoint import Checkpoint, open_checkpoint
 from antiphon_server.model.hub import find_checkpoint
 from antiphon_server.model.languages import LANGUAGES
 from antiphon_server.model.layout import CODEC_PREFIX
-from antiphon_server.model.memory_plan import BLOCK_SIZE
+from antiphon_server.model.memory_plan import BLOCK_SIZE, MemoryPlan
 from antiphon_server.model.tokenizer import DELIVERY_TAGS, TextTokenizer
 from antiphon_server.runtime.higgs_options import HiggsOptions, plan_of
 from antiphon_server.runtime.higgs_runner import HiggsRunner
@@ -50,7 +50,7 @@ def load(options: HiggsOptions) -> Loaded:
     options.check()
     torch.set_num_threads(options.threads)
     checkpoint = open_checkpoint(find_checkpoint(options.checkpoint, ProgressLine("checkpoint: downloaded", _log.info)))
-    plan_of(options, checkpoint.report).check(available_bytes())
+    _check_memory(plan_of(options, checkpoint.report), available_bytes())
     tokenizer = TextTokenizer(checkpoint.folder / "tokenizer.json")
     backbone = Backbone(checkpoint.config, dtype=_DTYPES[options.dtype], device=options.device)
     weights = checkpoint.codec_buffers()
@@ -64,6 +64,12 @@ def load(options: HiggsOptions) -> Loaded:
         max_sequences=options.max_concurrent_calls,
     )
     return Loaded(tokenizer, codec, runner, _info(checkpoint, options))
+
+
+def _check_memory(plan: MemoryPlan, available: int | None) -> None:
+    plan.check(available)
+    if remark := plan.remark(available):
+        _log.warning("memory: %s", remark)
 
 
 def _info(checkpoint: Checkpoint, options: HiggsOptions) -> EngineInfo:

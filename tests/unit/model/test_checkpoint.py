@@ -137,6 +137,20 @@ def test_a_missing_file_and_a_missing_tokenizer_are_named(folder):
     ]
 
 
+def test_what_an_earlier_try_left_beside_whole_files_is_no_fault(folder):
+    left = folder / ".cache" / "huggingface" / "download"
+    left.mkdir(parents=True)
+    (left / "abc.0d1f.incomplete").write_bytes(b"half")
+    open_checkpoint(folder)
+    (folder / "model.safetensors").unlink()
+    assert "abc.0d1f.incomplete is the rest of a download" in problems(folder)
+
+
+def test_a_folder_with_nothing_and_no_folder_are_told_apart(tmp_path):
+    assert "there is no *.safetensors file" in problems(tmp_path)
+    assert problems(tmp_path / "nowhere").endswith("nowhere is no folder")
+
+
 def test_a_missing_shard_is_named_alone_with_and_without_the_index(folder):
     tensors = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
