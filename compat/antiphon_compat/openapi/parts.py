@@ -111,9 +111,9 @@ def ref(name: str) -> Json:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def curl(command: str) -> list[Json]:
-    """Give an example of a call."""
-    return [{"lang": "curl", "source": command}]
+def curl(*commands: str) -> list[Json]:
+    """Give examples of a call."""
+    return [{"lang": "curl", "source": command} for command in commands]
 
 
 def _error_response(status: int, title: str) -> Json:

@@ -99,7 +99,9 @@ PATHS: Json = {
             },
             "x-codeSamples": curl(
                 "curl $BASE/v1/audio/speech -H 'Content-Type: application/json' \\\n"
-                '  -d \'{"input": "Hello there."}\' --output hello.mp3'
+                '  -d \'{"input": "Hello there."}\' --output hello.mp3',
+                "curl $BASE/v1/audio/speech -F input='Not my words.' \\\n"
+                "  -F ref_audio=@me.wav -F ref_text='What I say in it.' --output cloned.mp3",
             ),
         }
     },
