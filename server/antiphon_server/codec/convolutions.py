@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
@@ -16,7 +15,8 @@ def snake(x: Tensor, alpha: Tensor) -> Tensor:
 
     Source: "Neural networks fail to learn periodic functions", arXiv:2006.08195; 1e-9 as in DAC.
     """
-    return x + (alpha + 1e-9).reciprocal() * torch.sin(alpha * x).square()
+    wave = (alpha * x).sin_().square_()  # in place: a long clip's layers take hundreds of megabytes each
+    return wave.mul_((alpha + 1e-9).reciprocal()).add_(x)
 
 
 def acoustic_encode(weights: Weights, samples: Tensor) -> Tensor:
