@@ -1,7 +1,9 @@
 """The codec against transformers' HiggsAudioV2TokenizerModel with the same weights, and against itself in windows."""
 
+import math
 import random
 
+import numpy as np
 import pytest
 import torch
 
@@ -95,6 +97,21 @@ def test_the_positional_convolution_is_normed_per_tap(weights, checkpoint):
     norms = folded.norm(dim=(0, 1))
     expected = weights["semantic_model.encoder.pos_conv_embed.conv.parametrizations.weight.original0"][0, 0]
     assert torch.allclose(norms, expected.abs(), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("rate_in", "rate_out"), [(24_000, 16_000), (16_000, 24_000), (44_100, 24_000)])
+def test_resampling_is_the_windowed_sinc_of_the_published_encoder(rate_in, rate_out):
+    """Zero crossings 6, rolloff 0.99, a Hann window: the sum over all samples, as the formula has it, in float64."""
+    samples = np.random.default_rng(3).normal(size=700)
+    num_out = math.ceil(len(samples) * rate_out / rate_in)
+    limit_hz = min(rate_in, rate_out) * 0.99
+    distance = np.arange(len(samples)) / rate_in - np.arange(num_out)[:, None] / rate_out
+    crossings = np.clip(distance * limit_hz, -6, 6)
+    weights = np.sinc(crossings) * np.cos(np.pi * crossings / 12) ** 2 * limit_hz / rate_in
+    expected = weights @ samples
+    heard = resample(torch.from_numpy(samples)[None].float(), rate_in, rate_out)[0].numpy()
+    assert len(heard) == num_out
+    assert np.abs(heard - expected).max() <= 2e-6 * np.abs(expected).max()
 
 
 def test_resampling_keeps_tones_below_the_limit_and_drops_those_above():
