@@ -1,33 +1,26 @@
 """From a speech job to what the step loop is asked: prompt with voice and history, draw, row cap, ramp."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import blake2b
-from itertools import chain
 
-import numpy as np
-
-from antiphon_server.codec.delay import NUM_CODEBOOKS, NUM_CODES, delay
 from antiphon_server.engine.codec_plan import ramp_from
 from antiphon_server.engine.continuity import Spoken, SpokenMemory, heard
 from antiphon_server.engine.protocol import EngineInfo, SpeechJob
 from antiphon_server.engine.reference import SpeechReference
-from antiphon_server.engine.runner import Draw, Row
+from antiphon_server.engine.runner import Draw
 from antiphon_server.engine.sequence import Ask, Finish, Sequence
 from antiphon_server.engine.silence import MAX_SILENT_FRAMES
 from antiphon_server.errors import ContextOverflow, InvalidField
 from antiphon_server.model.prompt import Prompt, Reference, build_prompt
 from antiphon_server.model.tokenizer import TextTokenizer, tag_ids
 from antiphon_server.runtime.job_limits import check_job
+from antiphon_server.runtime.reference_rows import rows_of, voice_key
 from antiphon_server.runtime.row_cap import row_cap
 
 DEFAULT_ROWS = 2048
-MAX_FRAMES = 2500
-"""Frames of a reference: 100 seconds."""
 MAX_CONTEXT_SEGMENTS = 4
 MAX_CONTEXT_ROWS = 1024
-_FRAME_BYTES = 2 * NUM_CODEBOOKS
 _NUM_VOICES = 32
 """Voices whose rows are kept ready, 0.9 MB at most each: every segment of a call asks for the same one."""
 
@@ -66,7 +59,7 @@ class Asking:
         check_job(job, self._info.call_options)
         text = (*tag_ids(job.tags), *self._tokenizer.encode(job.text))
         max_rows, length_finish = self._max_rows(job)
-        sequence = (job.sequence, job.voice, _voice_key(job.reference))
+        sequence = (job.sequence, job.voice, voice_key(job.reference))
         prompt = self._prompt(job, text, sequence, max_rows)
         ask = Ask(
             prompt.positions,
@@ -136,37 +129,3 @@ class Asking:
 
     def _is_guarded(self, job: SpeechJob) -> bool:
         return bool({**self._info.call_options, **job.options}["guard"])
-
-
-def rows_of(field: str, reference: SpeechReference) -> tuple[Row, ...]:
-    """Check and delay the codes of a reference.
-
-    Raises:
-        InvalidField: If they are not whole frames of codes 0 to 1023, or longer than 100 s.
-    """
-    size = len(reference.codes)
-    if not size or size % _FRAME_BYTES:
-        raise InvalidField(
-            f"{field}.codes must be frames of {NUM_CODEBOOKS} codes, {_FRAME_BYTES} bytes each, not {size} bytes",
-            field=field,
-        )
-    if size > MAX_FRAMES * _FRAME_BYTES:
-        raise InvalidField(
-            f"{field}.codes must be at most {MAX_FRAMES} frames (100 s), not {size // _FRAME_BYTES}", field=field
-        )
-    codes = np.frombuffer(reference.codes, dtype="<u2").reshape(-1, NUM_CODEBOOKS).astype(np.int64)
-    if codes.max() >= NUM_CODES:
-        raise InvalidField(f"{field}.codes must be 0 to {NUM_CODES - 1}, not {codes.max()}", field=field)
-    return tuple(map(tuple, delay(codes).tolist()))
-
-
-def _voice_key(references: tuple[SpeechReference, ...]) -> bytes:
-    digest = blake2b(digest_size=16)
-    for part in chain.from_iterable(_parts(each) for each in references):
-        digest.update(len(part).to_bytes(8, "little") + part)
-    return digest.digest()
-
-
-def _parts(reference: SpeechReference) -> Iterator[bytes]:
-    yield reference.codes
-    yield reference.transcript.encode("utf-8", "surrogatepass")
