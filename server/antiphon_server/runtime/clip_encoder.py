@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ MAX_KEPT_BYTES = 32 * 2**20
 """Codes of some 7000 clips of 12 s."""
 MAX_CLIPS = 16
 """Clips that are encoded or wait for it; 38 MB at most each."""
-_NICENESS = 10
+_NICENESS, _MOST_NICE = 10, 19
 
 
 class ClipEncoder:
@@ -111,5 +112,8 @@ def _identify(clip: ReferenceClip) -> bytes:
 
 def _give_way() -> None:
     """Let speech that streams go first where cores are few; threads that torch starts from this one do the same."""
-    if sys.platform == "linux":  # elsewhere this would be about the whole process
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+    if sys.platform != "linux":
+        return  # elsewhere this would be about the whole process
+    thread = threading.get_native_id()
+    with suppress(OSError):  # a sandbox may forbid it; then the clip is encoded at the speech's expense
+        os.setpriority(os.PRIO_PROCESS, thread, min(_MOST_NICE, os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS))

@@ -1,6 +1,8 @@
 """Clips to codes: refused with numbers, resampled as the codec was trained, encoded once and beside everything else."""
 
 import asyncio
+import os
+import sys
 import threading
 
 import numpy as np
@@ -90,6 +92,19 @@ async def test_coroutines_go_on_while_a_clip_is_encoded():
     assert not encoding.done()
     may_end.set()
     assert len(await encoding) == 25 * 16
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux knows priorities of threads")
+async def test_the_encoder_gives_way_and_nobody_else_does():
+    niceness = []
+
+    def encode(samples):
+        niceness.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return some_codes(samples)
+
+    await ClipEncoder(encode).codes(clip(24_000))
+    usual = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    assert niceness == [min(19, usual + 10)]
 
 
 async def test_a_codec_that_fails_is_named_and_asked_again():
