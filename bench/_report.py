@@ -32,6 +32,8 @@ HEADLINES = (
         "Whisper base, 11 s clip, 1 at once, ours / faster-whisper-server",
         "transcript of 11 s, against faster-whisper-server",
     ),
+    ("higgs_tiny", "1 at once, first audio, served", "text to first audio, Higgs with tiny weights, over gRPC"),
+    ("higgs_tiny", "1 at once, a row, served / bare", "a row of it, against the model alone"),
     ("start", "command to ready line", "command to ready"),
     ("start", "memory of server, engines and compat, sum of RSS", "memory of all processes"),
 )
