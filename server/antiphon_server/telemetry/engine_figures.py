@@ -94,8 +94,11 @@ class EngineFigures(Collector):
     def note(self, engine: str, reading: Reading) -> None:
         """Keep an engine's reading in place of its last. Figures that Prometheus could not show are logged once."""
         self._readings[engine] = reading
-        for name in {*reading.counters, *reading.gauges, *reading.distributions}:
-            if not _is_name(name) and (engine, name) not in self._refused:
+        names = {*reading.counters, *reading.gauges, *reading.distributions}
+        odd = {name for name in names if not _is_name(name)}
+        odd |= {name for name, observed in reading.distributions.items() if not _is_whole(observed)}
+        for name in odd:
+            if (engine, name) not in self._refused:
                 self._refused.add((engine, name))
                 log("engine_figure_refused", engine=engine, figure=name)
 
@@ -111,7 +114,8 @@ class EngineFigures(Collector):
                 _add(families, CounterMetricFamily, engine, name, value)
             for name, value in _shown(reading.gauges):
                 _add(families, GaugeMetricFamily, engine, name, value)
-            for name, observed in _shown(reading.distributions):
+            whole = {name: observed for name, observed in reading.distributions.items() if _is_whole(observed)}
+            for name, observed in _shown(whole):
                 buckets = _buckets(observed.bounds, observed.counts)
                 _family(families, HistogramMetricFamily, name).add_metric([engine], buckets, observed.total)
         return families.values()
@@ -142,6 +146,10 @@ def _shown(figures: Mapping[str, _Value]) -> Iterable[tuple[str, _Value]]:
 
 def _is_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None and name not in _TAKEN
+
+
+def _is_whole(observed: Distribution) -> bool:
+    return len(observed.counts) == len(observed.bounds) + 1
 
 
 def _buckets(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:

@@ -78,5 +78,13 @@ def test_a_name_that_cannot_be_shown_is_left_out_and_logged_once(figures, caplog
     assert "engine_figure_refused" in caplog.records[0].getMessage()
 
 
+def test_a_distribution_without_all_its_counts_is_left_out_and_logged_once(figures, caplog):
+    with caplog.at_level(logging.INFO, logger="antiphon"):
+        for _ in range(3):
+            figures.note("tts", EngineStats({}, {"running": 1}, {"step_ms": Distribution((1.0, 2.5), (3, 2), 12.5)}))
+    assert page(figures) == {("antiphon_engine_running", "tts"): 1}
+    assert len(caplog.records) == 1
+
+
 def test_before_the_first_reading_there_is_nothing(figures):
     assert page(figures) == {}
