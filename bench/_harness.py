@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
 PACKAGES = ("grpcio", "protobuf", "uvloop", "numpy", "onnxruntime", "ctranslate2", "faster-whisper", "hibari-tts",
-            "xllamacpp", "aiohttp")  # fmt: skip
+            "xllamacpp", "aiohttp", "torch")  # fmt: skip
 PAUSE_S = 0.3
 """Between timed calls: OpenMP threads of the side that just ran spin for 0.2 s and would slow the other one."""
 
