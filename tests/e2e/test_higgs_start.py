@@ -54,27 +54,12 @@ def test_a_plan_that_cannot_be_made_is_said_so_and_nothing_is_downloaded(tmp_pat
     assert "the checkpoint is not usable: the checkpoint has no readable config.json" in line
 
 
-@pytest.mark.parametrize(
-    ("arguments", "environment", "words"),
-    [
-        ([], {}, ["tts.checkpoint is required"]),
-        (["--device", "cuda"], {}, ["device 'cuda' needs a runtime for CUDA", "does not have"]),
-        (["--device", "cuda:1"], {}, ["device 'cuda:1' needs a runtime for CUDA"]),
-        (["--device", "tpu"], {}, ["device must be cpu, not 'tpu'"]),
-        ([], {"ANTIPHON_TTS_OPTIONS_DTYPE": "int8"}, ["dtype must be bfloat16 or float32, not 'int8'"]),
-        ([], {"ANTIPHON_TTS_OPTIONS_NUM_BLOCKS": "63"}, ["num_blocks must be at least 64, not 63"]),
-        ([], {"ANTIPHON_TTS_OPTIONS_MAX_CONCURRENT_CALLS": "65"}, ["max_concurrent_calls must be 1 to 64, not 65"]),
-        (["--checkpoint", "no/such/place"], {}, ["'no/such/place' is neither a folder"]),
-    ],
-)
-def test_what_cannot_start_is_refused_at_once_in_one_sentence(tiny, arguments, environment, words):
-    checkpoint = [] if "--checkpoint" in arguments or "required" in words[0] else ["--checkpoint", tiny]
-    done = run(*arguments, *checkpoint, **environment)
+def test_what_cannot_start_is_refused_at_once_in_one_sentence(tiny):
+    done = run("--checkpoint", tiny, "--device", "cuda")
     assert done.returncode == 1
     assert done.stdout == ""
     last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("antiphon-server: ")
-    assert all(word in last for word in words), last
+    assert last.startswith("antiphon-server: device 'cuda' needs a runtime for CUDA, which this version does not have")
 
 
 def test_a_model_that_does_not_fit_the_memory_is_refused_before_it_is_loaded(tiny, tmp_path):

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from antiphon_server.errors import ModelNotInstalled
+from antiphon_server.errors import InvalidField, ModelNotInstalled
 from antiphon_server.model.hub import HubModel, find_checkpoint, named
 
 
@@ -28,3 +28,18 @@ def test_a_folder_needs_no_client_and_an_id_says_what_to_install(tmp_path, monke
 def test_ids_are_read_with_and_without_owner_and_revision(text, model):
     assert named(text) == model
     assert str(model).endswith(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["./nowhere", "a/b/c", "a/b@../../etc", "a/b@", "http://127.0.0.1/x", "/no/folder", "x", " "]
+)
+def test_what_can_be_no_id_is_never_asked_for(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidField, match="is neither a folder that is there nor a model's id"):
+        named(text)
+
+
+def test_a_file_is_no_checkpoint(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    with pytest.raises(InvalidField, match="is a file; give the folder"):
+        named(str(tmp_path / "model.safetensors"))

@@ -1,0 +1,42 @@
+"""Options of Higgs Audio v3 TTS that cannot be used are refused before anything is loaded, whoever reads them."""
+
+import pytest
+
+from antiphon_server.errors import InvalidField
+from antiphon_server.runtime.higgs_options import HiggsOptions, settled
+from antiphon_server.runtime.higgs_runner import INVARIANT_ROWS
+from antiphon_server.runtime.higgs_start import load
+
+
+@pytest.mark.parametrize(
+    ("options", "field", "said"),
+    [
+        ({"checkpoint": ""}, "checkpoint", "tts.checkpoint is required"),
+        ({"checkpoint": "no/such/place"}, "checkpoint", "'no/such/place' is neither a folder"),
+        ({"device": "cuda"}, "device", "device 'cuda' needs a runtime for CUDA, which this version does not have"),
+        ({"device": "cuda:1"}, "device", "device 'cuda:1' needs a runtime for CUDA"),
+        ({"device": "tpu"}, "device", "device must be cpu, not 'tpu'"),
+        ({"device": ""}, "device", "device must be cpu, not ''"),
+        ({"dtype": "int8"}, "dtype", "dtype must be bfloat16 or float32, not 'int8'"),
+        ({"max_concurrent_calls": INVARIANT_ROWS + 1}, "max_concurrent_calls", "must be 1 to 64, not 65"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_named_with_what_was_seen(options, field, said, tmp_path):
+    given = {"checkpoint": str(tmp_path), **options}
+    for act in (lambda: settled(given), lambda: load(HiggsOptions(**given))):
+        with pytest.raises(InvalidField) as caught:
+            act()
+        assert caught.value.field == field
+        assert said in caught.value.message
+
+
+def test_a_number_below_its_least_and_an_unknown_option_are_named():
+    with pytest.raises(InvalidField, match="num_blocks must be at least 64, not 63"):
+        settled({"num_blocks": 63})
+    with pytest.raises(InvalidField, match="unknown option 'num_block'; did you mean num_blocks"):
+        settled({"num_block": 64})
+
+
+def test_a_folder_takes_the_place_of_what_named_it_and_the_rest_stays(tmp_path):
+    given = {"checkpoint": str(tmp_path), "num_blocks": "128"}
+    assert settled(given) == given
