@@ -50,7 +50,8 @@ receptionist = "heart-calm"
 
 Engines by name: `hibari`, `higgs` and, once added, `kokoro` (tts, second_tts), `whisper` (stt), `silero` (vad),
 `smollm` and `openai` (chat); or `package.module:function` of your own, with its folder in `engine_path`. Their options
-are checked by the engine itself: an unknown one stops the start. Of `higgs`, `--print-config` shows the memory it will take too.
+are checked by the engine itself: an unknown one stops the start. Of `higgs`, `--print-config` shows the memory
+it will take too.
 """
 
 
