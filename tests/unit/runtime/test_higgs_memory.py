@@ -78,6 +78,13 @@ def test_none_tells_of_nothing_but_of_turns_that_were_handed_in(asking):
     assert num_before(asking, previous=(turn,)) == (4 + 5 + 7 + 2) + (4 + 10 + 2)
 
 
+def test_turns_that_were_handed_in_come_before_what_the_sequence_has_said(asking, loaded):
+    tell(asking, "Now.", 1)
+    asked = asking.ask(replace(JOB, previous=(SpeechReference(bytes(16), "Then."),))).ask
+    texts = [position for position in asked.prompt if isinstance(position, int) and position < 151_643]
+    assert texts == [token for text in ("Then.", "Now.", JOB.text) for token in loaded.tokenizer.encode(text)]
+
+
 def test_another_sequence_and_another_voice_know_nothing_of_it(asking):
     voice = SpeechReference(bytes(16 * 5), "said")
     tell(asking, "Four", 10)
