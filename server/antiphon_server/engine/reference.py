@@ -34,8 +34,9 @@ class Cloner(Protocol):
         """Turn a clip into codes, without a transcript; the same clip is encoded once.
 
         Raises:
-            InvalidField: If it is shorter or longer than the model takes.
+            InvalidField, AudioTooLong: If it is shorter, or longer, than the model takes.
             BadAudio: If it is silent.
+            Overloaded: If too many clips wait.
             EngineFailed: If the model failed.
         """
         ...
