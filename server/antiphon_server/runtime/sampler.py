@@ -86,7 +86,8 @@ def kept_log_probs(logits: Tensor, temperature: Tensor, top_k: Tensor, top_p: Te
     ordered = ordered * (ranks < top_k[:, None, None])
     ordered = ordered / ordered.sum(-1, keepdim=True)
     before = ordered.cumsum(-1) - ordered
-    is_kept = (before < top_p[:, None, None]) | (ranks == 0)
+    limit = top_p[:, None, None]
+    is_kept = (before < limit) | (limit >= 1.0) | (ranks == 0)  # sums may round to 1 before the last code
     ordered = ordered * is_kept
     ordered = ordered / ordered.sum(-1, keepdim=True)
     return torch.zeros_like(probs).scatter(-1, order, ordered).log()

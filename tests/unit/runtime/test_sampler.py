@@ -99,6 +99,14 @@ def test_top_k_then_top_p_leave_the_smallest_set_that_is_enough():
     assert tiny.exp()[0, 0].tolist() == [1.0, 0.0, 0.0, 0.0]
 
 
+def test_without_top_p_no_code_is_left_out_however_unlikely():
+    logits = torch.full((1, 1, VOCABULARY), -18.0)
+    logits[..., 0] = 0.0
+    off = torch.tensor([VOCABULARY])
+    kept = kept_log_probs(logits, torch.tensor([1.0]), off, torch.tensor([1.0]))
+    assert torch.allclose(kept, logits.log_softmax(-1), atol=1e-5)
+
+
 def chi_square(drawn, probs):
     """How far counts of independent draws are from what was expected; only codes that can be drawn count."""
     is_possible = probs > 0
