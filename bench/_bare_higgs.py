@@ -103,9 +103,8 @@ class BareModel:
         positions = build_prompt(self._tokenizer.encode(text)).positions
         blocks = list(range(slot * self._num_blocks, (slot + 1) * self._num_blocks))
         self._runner.begin(slot, Draw(seed))
-        row = self._runner.prefill(PrefillPart(slot, positions, 0, blocks, is_last=True))
-        assert row is not None
-        return Voice(slot, blocks, len(positions) + 1, [row])
+        self._runner.prefill(PrefillPart(slot, positions, 0, blocks, is_last=True))
+        return Voice(slot, blocks, len(positions) + 1, list(self._runner.collect()))
 
     def _decode_due(self, voice: Voice, *, is_ended: bool) -> None:
         while window := next_window(voice.num_emitted, len(voice.rows) - 7, is_ended=is_ended):

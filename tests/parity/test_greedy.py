@@ -36,7 +36,8 @@ class Comparison:
 def speak(runner, prompt):
     """Rows of a greedy generation."""
     runner.begin(0, Draw(seed=0, temperature=0.0))
-    rows = [runner.prefill(PrefillPart(0, prompt.positions, 0, BLOCKS, is_last=True))]
+    runner.prefill(PrefillPart(0, prompt.positions, 0, BLOCKS, is_last=True))
+    rows = list(runner.collect())
     while len(rows) < NUM_ROWS:
         runner.launch([DecodePart(0, len(prompt.positions) + len(rows), BLOCKS)])
         rows += runner.collect()
@@ -94,7 +95,7 @@ class NoQueryNorm(Backbone):
 def exact_rotation(backbone):
     half = torch.arange(0, backbone.config.head_dim, 2) / backbone.config.head_dim
     angles = torch.outer(torch.arange(8192.0), backbone.config.rope_theta**-half).repeat(1, 2)
-    backbone._cos, backbone._sin = angles.cos(), angles.sin()
+    backbone.cos, backbone.sin = angles.cos(), angles.sin()
 
 
 def codebooks_of_1024(backbone):

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 
-from antiphon_server.engine.runner import STOPPED, DecodePart, Draw, PrefillPart, Row, WindowPart
+from antiphon_server.engine.runner import STOPPED, DecodePart, Draw, PrefillPart, Row, WindowPart, WindowsAtOnce
 
 EOC = 1025
 SILENT = 1000
@@ -16,12 +16,13 @@ def speech_rows(num_frames: int) -> list[Row]:
     return [(row % 1000,) * 8 for row in range(num_frames)] + [(EOC,) * 8] * 7
 
 
-class ScriptedRunner:
+class ScriptedRunner(WindowsAtOnce):
     """Speaks ``script[seed]``, or for ever; checks that it is driven properly."""
 
     def __init__(
         self, *, num_blocks: int = 64, block_size: int = 4, max_sequences: int = 4, max_lag: int = 1, script=None
     ):
+        super().__init__()
         self.num_blocks, self.block_size = num_blocks, block_size
         self.max_sequences, self.max_lag = max_sequences, max_lag
         self.script: dict[int, list[Row]] = script or {}
@@ -38,10 +39,12 @@ class ScriptedRunner:
         self.begun.append(draw.seed)
         self._seeds[slot], self._drawn[slot] = draw.seed, 0
 
-    def prefill(self, part: PrefillPart) -> Row | None:
+    def prefill(self, part: PrefillPart) -> None:
         self._check_blocks(part.blocks, part.first + len(part.positions))
         self.prefills.append(part)
-        return self._draw(part.slot) if part.is_last else None
+        if part.is_last:
+            assert len(self._results) < self.max_lag
+            self._results.append([self._draw(part.slot)])
 
     def launch(self, parts: Sequence[DecodePart]) -> None:
         assert len(self._results) < self.max_lag

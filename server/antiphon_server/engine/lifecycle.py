@@ -79,19 +79,32 @@ class Lifecycle:
         self.runner.begin(sequence.part.slot, sequence.ask.draw)
         return sequence
 
-    def begin_rows(self, sequence: Sequence, row: Row) -> None:
-        """Take the row that was drawn behind a prompt."""
+    def begin_rows(self, sequence: Sequence) -> None:
+        """Let a sequence go on behind its prompt, whose row is under way."""
         self.prefilling = None
         self.forecast.prefill_s.observe(sequence.prefill_s)
         self.figures.num_rows += 1
         sequence.is_prefilled = True
-        if row == BROKEN:
-            self.give_up(sequence)
-            return
-        sequence.take_row(row)
         self._resume(sequence)
 
-    def emit(self, sequence: Sequence, pcm: bytes, now: float) -> None:
+    def take_row(self, sequence: Sequence, row: Row) -> None:
+        """Take a row that was drawn for a sequence; it may have ended meanwhile."""
+        if row == BROKEN:
+            self.give_up(sequence)
+        elif sequence.take_row(row) and sequence.has_place:
+            self.codec.add(sequence)
+
+    def take_window(self, sequence: Sequence, pcm: bytes | None, now: float) -> None:
+        """Take what became of a window; its sequence may have ended meanwhile."""
+        if not sequence.has_place:
+            return
+        if pcm is None:
+            self.give_up(sequence)
+            return
+        self._emit(sequence, pcm, now)
+        self.settle(sequence)
+
+    def _emit(self, sequence: Sequence, pcm: bytes, now: float) -> None:
         """Give the next samples to who listens."""
         pcm = sequence.emit(pcm)
         if not sequence.player.has_begun:
@@ -108,7 +121,9 @@ class Lifecycle:
         elif sequence.is_held:
             self.codec.discard(sequence)
             self.going.pop(sequence, None)
-        elif not sequence.is_due:
+        elif sequence.is_due:
+            self.codec.add(sequence)
+        else:
             self.codec.discard(sequence)
 
     def deliver(self, sequence: Sequence, num_samples: int) -> None:

@@ -1,5 +1,7 @@
 """What the step loop asks of whatever computes: torch on a CPU, graphs on a GPU, a script in a test."""
 
+from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -74,8 +76,8 @@ class Runner(Protocol):
         """Prepare a slot for a new sequence."""
         ...
 
-    def prefill(self, part: PrefillPart) -> Row | None:
-        """Compute a part of a prompt; the first row of codes if it is the last part."""
+    def prefill(self, part: PrefillPart) -> None:
+        """Compute a part of a prompt. The last part counts as a launch of one sequence: its first row is collected."""
         ...
 
     def launch(self, parts: Sequence[DecodePart]) -> None:
@@ -86,10 +88,40 @@ class Runner(Protocol):
         """Wait for the oldest launch that has not been collected; a row for each of its parts."""
         ...
 
-    def decode_windows(self, parts: Sequence[WindowPart]) -> Sequence[bytes | None]:
-        """Turn windows into s16le samples of their middle frames, 960 a frame; None where they are no numbers."""
+    def launch_windows(self, parts: Sequence[WindowPart]) -> None:
+        """Start to turn windows into samples, beside the launches."""
+        ...
+
+    def collect_windows(self, *, must: bool) -> Sequence[bytes | None] | None:
+        """Give what became of the oldest windows that were launched together and have not been collected.
+
+        Returns:
+            Of each, s16le samples of its middle frames, 960 a frame, or None where they are no numbers. Without any of
+            that: None, if they are not ready, unless they ``must`` be waited for.
+        """
         ...
 
     def end(self, slot: int) -> None:
         """Free a slot."""
         ...
+
+
+class WindowsAtOnce(ABC):
+    """The codec's half of a Runner that decodes when it is asked to."""
+
+    def __init__(self) -> None:
+        """Begin with nothing under way."""
+        self._decoded: deque[Sequence[bytes | None]] = deque()
+
+    @abstractmethod
+    def decode_windows(self, parts: Sequence[WindowPart]) -> Sequence[bytes | None]:
+        """Decode; the result is as in ``Runner.collect_windows``."""
+
+    def launch_windows(self, parts: Sequence[WindowPart]) -> None:
+        """See ``Runner``."""
+        self._decoded.append(self.decode_windows(parts))
+
+    def collect_windows(self, *, must: bool) -> Sequence[bytes | None] | None:
+        """See ``Runner``."""
+        del must
+        return self._decoded.popleft() if self._decoded else None

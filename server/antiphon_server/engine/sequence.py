@@ -91,6 +91,8 @@ class Sequence:
     num_undelivered: int = 0
     """Samples that have gone out and that the reader has not taken."""
     player: Player = field(default_factory=Player)
+    is_decoding: bool = False
+    """Whether a window of it is with the codec."""
 
     def __post_init__(self) -> None:
         """Begin without a place."""
@@ -151,7 +153,9 @@ class Sequence:
         return next_window(self.num_emitted, self.num_frames, is_ended=self.has_all_rows, ramp=self.ask.ramp)
 
     def cut(self, window: Window) -> WindowPart:
-        """Cut the window's rows out."""
+        """Cut the window's rows out; the next window is not due before its samples are here."""
+        self.is_decoding = True
+        self.num_due = self._rows_due()
         rows = self.rows[window.first : window.last + _NUM_BEHIND]
         return WindowPart(rows, window.begin - window.first, window.last - window.end)
 
@@ -163,6 +167,7 @@ class Sequence:
             pcm = pcm[: 2 * num_frames * SAMPLES_PER_FRAME]
         self.num_emitted += num_frames
         self.num_undelivered += num_frames * SAMPLES_PER_FRAME
+        self.is_decoding = False
         self.num_due = self._rows_due()
         return pcm
 
@@ -178,4 +183,6 @@ class Sequence:
         self.num_due = self._rows_due()
 
     def _rows_due(self) -> int:
+        if self.is_decoding:
+            return self.ask.max_rows + 1  # never
         return min(frames_due(self.num_emitted, self.ask.ramp) + _NUM_BEHIND, self.num_needed)

@@ -16,7 +16,7 @@ from antiphon_server.engine.blocks import BlockManager
 from antiphon_server.engine.figures import Figures
 from antiphon_server.engine.forecast import Crowd, Forecast
 from antiphon_server.engine.lifecycle import Lifecycle, Listener
-from antiphon_server.engine.runner import BROKEN, PrefillPart, Runner
+from antiphon_server.engine.runner import PrefillPart, Runner
 from antiphon_server.engine.sequence import FIRST_AUDIO_ROWS, Ask, Finish, Sequence
 from antiphon_server.engine.stats import EngineStats
 from antiphon_server.errors import DeadlineTooShort, Overloaded, SpeechError
@@ -38,6 +38,7 @@ class StepLoop:
     _asks: deque[tuple[Sequence, Listener]] = field(default_factory=deque)
     _orders: deque[Callable[[], None]] = field(default_factory=deque)
     _launched: deque[list[Sequence]] = field(default_factory=deque)
+    _decoding: deque[list[Sequence]] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         """Begin with nobody."""
@@ -119,12 +120,14 @@ class StepLoop:
         self._life.end_overdue(began_at)
         has_prefilled = self._prefill()
         if has_prefilled:
+            self._collect(must=False)
             rows_at = self.clock()
         num_rows = self._launch()
         has_collected = self._collect(must=not num_rows)
         codec_at = self.clock()
         has_decoded = self._decode_audio()
-        if not (has_prefilled or num_rows or has_collected or has_decoded):
+        has_worked = has_prefilled or num_rows or has_collected or has_decoded
+        if not (self._take_audio(must=not has_worked) or has_worked):
             return False
         now = self.clock()
         self._figures.count_step(now - began_at)
@@ -135,7 +138,7 @@ class StepLoop:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is running, waiting or asked."""
-        return not (self.num_running or self.num_waiting or self._orders or self._launched)
+        return not (self.num_running or self.num_waiting or self._orders or self._launched or self._decoding)
 
     def deadline_in_s(self) -> float | None:
         """Seconds after which there may be something to do although nobody asks; None: never."""
@@ -150,6 +153,10 @@ class StepLoop:
             self._launched.popleft()
             with suppress(Exception):
                 self.runner.collect()
+        for _ in range(len(self._decoding)):
+            self._decoding.popleft()
+            with suppress(Exception):
+                self.runner.collect_windows(must=True)
 
     # Steps.
 
@@ -169,14 +176,15 @@ class StepLoop:
         cut = len(sequence.keys) * self.blocks.block_size
         last = cut if first < cut else len(prompt)
         part = PrefillPart(sequence.part.slot, prompt[first:last], first, sequence.part.blocks, last == len(prompt))
-        row = self.runner.prefill(part)
+        self.runner.prefill(part)
         sequence.num_computed = last
         sequence.prefill_s += (took_s := self.clock() - began_at)
         self._figures.count_prefill(took_s)
         if first < cut:
             self.blocks.publish(sequence.keys, sequence.part.blocks)
-        if row is not None:
-            self._life.begin_rows(sequence, row)
+        if part.is_last:
+            self._launched.append([sequence])
+            self._life.begin_rows(sequence)
         return True
 
     def _launch(self) -> int:
@@ -197,30 +205,30 @@ class StepLoop:
         """Take the oldest launch's rows, if as many are under way as may be, or nothing else keeps the runner busy."""
         if not self._launched or not (must or len(self._launched) >= self.runner.max_lag):
             return False
-        codec = self._life.codec
         for sequence, row in zip(self._launched.popleft(), self.runner.collect(), strict=True):
-            if row == BROKEN:
-                self._life.give_up(sequence)
-            elif sequence.take_row(row) and sequence.has_place:
-                codec.add(sequence)
+            self._life.take_row(sequence, row)
         return True
 
     def _decode_audio(self) -> bool:
-        """Decode the most urgent windows; end what has all its rows and sound, a window may be due behind another."""
+        """Give the most urgent windows to the codec; end what has all its rows and sound."""
         chosen = self._life.codec.choose(self.num_running)
         planned = [(sequence, window) for sequence in chosen if (window := sequence.next_window()) is not None]
         if planned:
-            pcms = self.runner.decode_windows([sequence.cut(window) for sequence, window in planned])
-            now = self.clock()
+            self.runner.launch_windows([sequence.cut(window) for sequence, window in planned])
             self._figures.num_windows += len(planned)
-            for (sequence, _), pcm in zip(planned, pcms, strict=True):
-                if pcm is None:
-                    self._life.give_up(sequence)
-                else:
-                    self._life.emit(sequence, pcm, now)
+            self._decoding.append([sequence for sequence, _ in planned])
         for sequence in chosen:
             self._life.settle(sequence)
         return bool(chosen)
+
+    def _take_audio(self, *, must: bool) -> bool:
+        """Pass on the samples that are ready; wait for some if there is nothing else to do."""
+        has_taken = False
+        while self._decoding and (pcms := self.runner.collect_windows(must=must and not has_taken)) is not None:
+            has_taken, now = True, self.clock()
+            for sequence, pcm in zip(self._decoding.popleft(), pcms, strict=True):
+                self._life.take_window(sequence, pcm, now)
+        return has_taken
 
     def _check_deadline(self, sequence: Sequence) -> None:
         if sequence.ask.due_at is None:

@@ -53,7 +53,7 @@ class Backbone:
         self.final_norm = self._empty(config.hidden_size)
         self.layers = [self._layer() for _ in range(config.num_layers)]
         self._code_offsets = torch.arange(NUM_CODEBOOKS, device=self.device) * CODE_VOCABULARY
-        self._cos, self._sin = rotation_table(config, device=self.device)
+        self.cos, self.sin = rotation_table(config, device=self.device)
 
     def load(self, checkpoint: Checkpoint, progress: Callable[[int, int], None] = lambda _done, _all: None) -> None:
         """Read the weights straight into the fused matrices.
@@ -79,7 +79,7 @@ class Backbone:
     @torch.inference_mode()
     def forward(self, hidden: Tensor, positions: Tensor, attention: Attention) -> Tensor:
         """Run the layers over ``hidden`` ``[N, E]`` at ``positions`` ``[N]``; returns the normed output ``[N, E]``."""
-        cos, sin = self._cos[positions, None], self._sin[positions, None]  # [N, 1, D]
+        cos, sin = self.cos[positions, None], self.sin[positions, None]  # [N, 1, D]
         for index, layer in enumerate(self.layers):
             normed = self._norm(hidden, layer.input_norm)
             query, key, value = self._heads(F.linear(normed, layer.qkv))

@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 from antiphon_server.codec.delay import undelay
 from antiphon_server.codec.higgs_codec import HiggsCodec
 from antiphon_server.codec.sizes import SAMPLES_PER_FRAME
-from antiphon_server.engine.runner import DecodePart, Draw, PrefillPart, Row, WindowPart
+from antiphon_server.engine.runner import DecodePart, Draw, PrefillPart, Row, WindowPart, WindowsAtOnce
 from antiphon_server.model.backbone import Backbone
 from antiphon_server.model.higgs_config import CODE_VOCABULARY, NUM_CODEBOOKS
 from antiphon_server.runtime.paged_kv import DecodeAttention, PagedKV, PrefillAttention
@@ -21,7 +21,7 @@ INVARIANT_ROWS = 64
 """Rows of every decode step's matrix products, filled up with padding: another number of rows gives other bits."""
 
 
-class HiggsRunner:
+class HiggsRunner(WindowsAtOnce):
     """A Runner. A row's bits depend on its own sequence only, if ``is_invariant``."""
 
     max_lag = 1
@@ -41,6 +41,7 @@ class HiggsRunner:
         Raises:
             ValueError: If ``max_sequences`` is over 64 in the invariant mode.
         """
+        super().__init__()
         if is_invariant and max_sequences > INVARIANT_ROWS:
             raise ValueError(f"max_sequences must be at most {INVARIANT_ROWS}, not {max_sequences}")
         self.block_size, self.num_blocks, self.max_sequences = block_size, num_blocks, max_sequences
@@ -60,16 +61,15 @@ class HiggsRunner:
         self._state.begin(slot, draw, CODE_VOCABULARY)
 
     @torch.inference_mode()
-    def prefill(self, part: PrefillPart) -> Row | None:
+    def prefill(self, part: PrefillPart) -> None:
         """Compute a part of a prompt; see ``Runner``."""
         hidden = self._embed(part.positions)
         positions = torch.arange(part.first, part.first + len(part.positions), device=self._backbone.device)
         attention = PrefillAttention(self._cache, part.blocks, num_cached=part.first, num_new=len(positions))
         hidden = self._backbone.forward(hidden, positions, attention)
-        if not part.is_last:
-            return None
-        logits = self._backbone.logits(self._padded(hidden[-1:]))[:1]
-        return _rows(sample(self._state, self._indices([part.slot]), logits))[0]
+        if part.is_last:
+            logits = self._backbone.logits(self._padded(hidden[-1:]))[:1]
+            self._results.append(_rows(sample(self._state, self._indices([part.slot]), logits)))
 
     @torch.inference_mode()
     def launch(self, parts: Sequence[DecodePart]) -> None:
