@@ -12,7 +12,7 @@ import torch
 from antiphon_server.codec.delay import undelay
 from antiphon_server.engine.codec_plan import windows
 from antiphon_server.engine.runner import Draw, WindowPart
-from antiphon_server.runtime.higgs_runner import INVARIANT_ROWS, HiggsRunner
+from antiphon_server.runtime.higgs_runner import MOST_SEQUENCES, HiggsRunner
 from support.speak_alone import Parts, speak
 
 NUM_ROWS = 24
@@ -40,7 +40,7 @@ def alone(parts):
 
 
 def test_a_seeded_request_is_the_same_among_63_others(parts, alone):
-    crowd = [f"Number {index}." for index in range(INVARIANT_ROWS - 1)]
+    crowd = [f"Number {index}." for index in range(MOST_SEQUENCES - 1)]
     among = generate(parts, [*crowd[:40], PROBE, *crowd[40:]])[40]
     assert among.end.rows == alone.end.rows
     assert among.pcm == alone.pcm

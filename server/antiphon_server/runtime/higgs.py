@@ -24,6 +24,7 @@ from antiphon_server.runtime.higgs_start import VOICE, Loaded, load
 from antiphon_server.runtime.step_thread import StepThread
 
 _CHUNK_BYTES = SAMPLE_RATE_HZ * 80 // 1000 * 2
+_WARM_UP_ROWS = 10  # the least with some sound; a full-size model takes seconds a row on a CPU
 
 
 class HiggsSynthesizer:
@@ -79,13 +80,12 @@ class HiggsSynthesizer:
                     yield SpeechChunk(item[at : at + _CHUNK_BYTES])
 
     async def warm_up(self) -> None:
-        """Speak a word and encode a second of sound; notes how soon the first sound comes."""
-        job = SpeechJob(text="Ready.", voice=VOICE, sequence="warm-up", continuity="NONE", max_new_tokens=40)
-        began_at, first_ms = time.perf_counter(), 0.0
+        """Speak a few rows, which foretells the first sound of a whole speech, and encode a second of sound."""
+        job = SpeechJob("Ready.", VOICE, "warm-up", continuity="NONE", max_new_tokens=_WARM_UP_ROWS)
         async with aclosing(self.speak(job)) as items:
-            async for item in items:
-                if isinstance(item, SpeechChunk) and not first_ms:
-                    first_ms = (time.perf_counter() - began_at) * 1000
+            async for _ in items:
+                pass
+        first_ms = (await self.stats()).gauges["predicted_first_audio_ms"]
         self._info = replace(self._info, first_output_ms=first_ms)
         await self.encode(ReferenceClip(_second_of_sound(), SAMPLE_RATE_HZ))
 

@@ -17,12 +17,15 @@ from antiphon_server.model.higgs_config import CODE_VOCABULARY, NUM_CODEBOOKS
 from antiphon_server.runtime.paged_kv import DecodeAttention, PagedKV, PrefillAttention
 from antiphon_server.runtime.sampler import SamplerState, sample
 
-INVARIANT_ROWS = 64
-"""Rows of every decode step's matrix products, filled up with padding: another number of rows gives other bits."""
+MOST_SEQUENCES = 64
 
 
 class HiggsRunner(WindowsAtOnce):
-    """A Runner. A row's bits depend on its own sequence only, if ``is_invariant``."""
+    """A Runner. A row's bits depend on its own sequence only, if ``is_invariant``.
+
+    Another number of rows in a matrix product gives other bits. So every decode step's products then have
+    ``max_sequences`` rows, filled up with padding.
+    """
 
     max_lag = 1
 
@@ -33,17 +36,11 @@ class HiggsRunner(WindowsAtOnce):
         *,
         num_blocks: int,
         block_size: int = 16,
-        max_sequences: int = INVARIANT_ROWS,
+        max_sequences: int = MOST_SEQUENCES,
         is_invariant: bool = True,
     ) -> None:
-        """Allocate the cache.
-
-        Raises:
-            ValueError: If ``max_sequences`` is over 64 in the invariant mode.
-        """
+        """Allocate the cache."""
         super().__init__()
-        if is_invariant and max_sequences > INVARIANT_ROWS:
-            raise ValueError(f"max_sequences must be at most {INVARIANT_ROWS}, not {max_sequences}")
         self.block_size, self.num_blocks, self.max_sequences = block_size, num_blocks, max_sequences
         self._backbone, self._codec, self._is_invariant = backbone, codec, is_invariant
         self._cache = PagedKV(
@@ -113,7 +110,7 @@ class HiggsRunner(WindowsAtOnce):
         return hidden
 
     def _padded(self, hidden: Tensor) -> Tensor:
-        return F.pad(hidden, (0, 0, 0, INVARIANT_ROWS - len(hidden))) if self._is_invariant else hidden
+        return F.pad(hidden, (0, 0, 0, self.max_sequences - len(hidden))) if self._is_invariant else hidden
 
     def _indices(self, values: Sequence[int]) -> Tensor:
         return torch.tensor(values, dtype=torch.long, device=self._backbone.device)

@@ -4,7 +4,7 @@ import pytest
 
 from antiphon_server.errors import InvalidField
 from antiphon_server.runtime.higgs_options import HiggsOptions, settled
-from antiphon_server.runtime.higgs_runner import INVARIANT_ROWS
+from antiphon_server.runtime.higgs_runner import MOST_SEQUENCES
 from antiphon_server.runtime.higgs_start import load
 
 
@@ -18,7 +18,7 @@ from antiphon_server.runtime.higgs_start import load
         ({"device": "tpu"}, "device", "device must be cpu, not 'tpu'"),
         ({"device": ""}, "device", "device must be cpu, not ''"),
         ({"dtype": "int8"}, "dtype", "dtype must be bfloat16 or float32, not 'int8'"),
-        ({"max_concurrent_calls": INVARIANT_ROWS + 1}, "max_concurrent_calls", "must be 1 to 64, not 65"),
+        ({"max_concurrent_calls": MOST_SEQUENCES + 1}, "max_concurrent_calls", "must be 1 to 64, not 65"),
     ],
 )
 def test_an_option_that_cannot_be_used_is_named_with_what_was_seen(options, field, said, tmp_path):
