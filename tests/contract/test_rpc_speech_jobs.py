@@ -79,15 +79,16 @@ async def test_options_are_passed_with_defaults_filled_in():
         }  # fmt: skip
 
 
-async def test_delivery_that_a_model_does_not_heed_is_reported_and_left_out():
+@pytest.mark.parametrize("heeds_delivery", [False, True])
+async def test_pace_and_pitch_hold_whoever_renders_them_and_what_is_not_heeded_is_reported(heeds_delivery):
     fields = {"speed": 2.0, "pitch_semitones": 3.0, "instructions": "slowly", "start_policy": 2}
-    names = ["instructions", "pitch_semitones", "speed", "start_policy"]
-    async with running_front(engines(heeds_delivery=False)) as front:
+    names = ["instructions", "start_policy"]
+    async with running_front(engines(heeds_delivery=heeds_delivery)) as front:
         responses = await speak(front, **fields, segmentation={"max_turns_per_chunk": 2})
         shown = responses[0].started.config
         assert warned(responses) == [f"config.{name}" for name in (*names, "segmentation.max_turns_per_chunk")]
-        assert (shown.speed, shown.pitch_semitones, shown.start_policy) == (1.0, 0.0, pb.START_POLICY_IMMEDIATE)
-        assert (jobs(front)[0].speed, jobs(front)[0].pitch_semitones) == (1.0, 0.0)
+        assert (shown.speed, shown.pitch_semitones, shown.start_policy) == (2.0, 3.0, pb.START_POLICY_IMMEDIATE)
+        assert (jobs(front)[0].speed, jobs(front)[0].pitch_semitones) == (2.0, 3.0)
         call = front.synthesis.Synthesize(iter([pb.SynthesizeRequest(config={}), pb.SynthesizeRequest(update=fields)]))
         updated = [response.warning.field async for response in call if response.HasField("warning")]
         assert updated == [f"update.{name}" for name in names]

@@ -1,9 +1,8 @@
 """Sample rate conversion that remembers, so that seams between pieces cannot be heard."""
 
-import numpy as np
 import soxr
 
-_FULL_SCALE = 32_768.0
+from antiphon_server.audio.floats import to_floats, to_pcm
 
 
 class Resampler:
@@ -29,9 +28,4 @@ class Resampler:
 
     def _convert(self, pcm: bytes, *, is_last: bool) -> bytes:
         assert self._stream is not None
-        samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
-        samples /= _FULL_SCALE
-        converted = self._stream.resample_chunk(samples, last=is_last)
-        scaled = np.rint(converted * _FULL_SCALE)
-        limited: bytes = np.clip(scaled, -32_768, 32_767).astype("<i2").tobytes()
-        return limited
+        return to_pcm(self._stream.resample_chunk(to_floats(pcm), last=is_last))

@@ -58,7 +58,8 @@ class EngineInfo:
     supports_sampling: bool = False
     supports_instructions: bool = False
     supports_delivery: bool = True
-    """Whether a synthesizer heeds ``SpeechJob.speed`` and ``pitch_semitones``."""
+    """Whether a synthesizer renders ``SpeechJob.speed`` and ``pitch_semitones``. Where it does not, its sound is made
+    faster, slower, higher or lower afterwards, and tags of pace and pitch are its own to speak."""
     supports_translation: bool = False
     supports_thinking: bool = False
     supports_history: bool = False
@@ -90,7 +91,7 @@ class SpeechJob:
     """Segments of one sequence belong together; an engine with memory keeps its state between them. One for a call."""
     language: str = ""
     speed: float = 1.0
-    """0.25 to 4.0."""
+    """0.25 to 4.0: how fast it will be heard, whoever makes it so."""
     pitch_semitones: float = 0.0
     """-12 to 12."""
     seed: int = 0

@@ -73,16 +73,12 @@ def check_delivery(message: pb.SynthesisConfig | pb.SynthesisUpdate, path: str) 
 
 def unused_by_update(message: pb.SynthesisUpdate, info: EngineInfo, path: str) -> list[Notice]:
     """Report the fields of an update that have no effect."""
-    names = _unused_delivery(message, info) + (["start_policy"] if message.start_policy else [])
+    names = _unused_instructions(message, info) + (["start_policy"] if message.start_policy else [])
     return [ignored(f"{path}.{name}", info.model) for name in names]
 
 
-def _unused_delivery(message: pb.SynthesisConfig | pb.SynthesisUpdate, info: EngineInfo) -> list[str]:
-    """Name the fields of a config or an update about delivery that were given, and that the model does not heed."""
-    given = {field.name for field, _ in message.ListFields()}
-    heeded = {"speed", "pitch_semitones"} if info.supports_delivery else set()
-    heeded |= {"instructions"} if info.supports_instructions else set()
-    return sorted(given & {"speed", "pitch_semitones", "instructions"} - heeded)
+def _unused_instructions(message: pb.SynthesisConfig | pb.SynthesisUpdate, info: EngineInfo) -> list[str]:
+    return ["instructions"] if message.instructions and not info.supports_instructions else []
 
 
 def _short(name: str, field: str) -> str:
@@ -136,8 +132,9 @@ def _settings(config: pb.SynthesisConfig, roster: Roster, info: EngineInfo, voic
         speaker_voices=_speakers(config, roster, info, path),
         format=output_format(config.format, f"{path}.format"),
         language=_language(config.language, info, path),
-        speed=config.speed if config.HasField("speed") and info.supports_delivery else 1.0,
-        pitch_semitones=config.pitch_semitones if info.supports_delivery else 0.0,
+        speed=config.speed if config.HasField("speed") else 1.0,
+        pitch_semitones=config.pitch_semitones,
+        has_own_delivery=info.supports_delivery,
         seed=sampling.seed if sampling.HasField("seed") else secrets.randbelow(_MAX_SEED),
         temperature=sampling.temperature if sampling.HasField("temperature") else None,
         top_p=sampling.top_p if sampling.HasField("top_p") else None,
@@ -253,7 +250,7 @@ def _accent(voice: EngineVoice, field: str) -> Notice:
 def _without_effect(config: pb.SynthesisConfig, info: EngineInfo) -> list[str]:
     """Fields that were given and that the model has no use for."""
     names = [f"sampling.{name}" for name in _unused_sampling(config, info)]
-    names += _unused_delivery(config, info)
+    names += _unused_instructions(config, info)
     if config.HasField("initial_codec_chunk_frames") and not info.has_codec_frames:
         names.append("initial_codec_chunk_frames")
     if config.continuity and not info.supports_history:

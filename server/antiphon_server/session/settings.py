@@ -24,6 +24,8 @@ class SpeechSettings:
     language: str = ""
     speed: float = 1.0
     pitch_semitones: float = 0.0
+    has_own_delivery: bool = True
+    """The engine renders pace and pitch; otherwise they are given to its sound, and it speaks their tags itself."""
     seed: int = 0
     temperature: float | None = None
     top_p: float | None = None
@@ -67,12 +69,14 @@ class SpeechSettings:
         return self.speaker_voices.get(speaker, self.voice)
 
     def speed_of(self, segment: Segment) -> float:
-        """Pace of a segment, its tags counted in."""
-        return min(4.0, max(0.25, self.speed * segment.speed_factor))
+        """Pace of a segment, its tags counted in where they are not the model's own to speak."""
+        factor = segment.speed_factor if self.has_own_delivery else 1.0
+        return min(4.0, max(0.25, self.speed * factor))
 
     def pitch_of(self, segment: Segment) -> float:
-        """Pitch of a segment in semitones, its tags counted in."""
-        return min(12.0, max(-12.0, self.pitch_semitones + segment.pitch_semitones))
+        """Pitch of a segment in semitones, its tags counted in where they are not the model's own to speak."""
+        shift = segment.pitch_semitones if self.has_own_delivery else 0.0
+        return min(12.0, max(-12.0, self.pitch_semitones + shift))
 
     def changed(self, update: "SpeechUpdate") -> "SpeechSettings":
         """Return these settings with the fields an update names; a voice takes the place of the reference."""

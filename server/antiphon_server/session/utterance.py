@@ -8,6 +8,7 @@ from antiphon_server.engine.protocol import SpeechChunk, SpeechEnd, SpeechJob, S
 from antiphon_server.session.events import AudioOut, Notice, Times, UtteranceCut, UtteranceEnded
 from antiphon_server.session.outlet import Outlet
 from antiphon_server.session.playback import Playback
+from antiphon_server.session.rendering import Rendering
 from antiphon_server.session.sequence import CallSequence
 from antiphon_server.session.settings import SpeechSettings
 from antiphon_server.session.spoken import SpokenText
@@ -46,7 +47,8 @@ class Utterance:
         self.finish_reason = "STOP"
         """Why it ended, of its segments: DEADLINE, after which none may follow, else the first that is not STOP."""
         self._num_segments = self._input_tokens = self._output_tokens = self._characters = 0
-        self._native_generated = 0
+        self._native_generated = 0.0
+        """Samples made, at the native rate and the pace at which they are heard."""
 
     async def speak(self, segment: Segment, synthesizer: Synthesizer) -> AsyncGenerator[AudioOut | Notice, None]:
         """Speak one segment. Closing the iterator stops the engine.
@@ -111,7 +113,7 @@ class Utterance:
         return UtteranceCut(
             utterance_id=self.id,
             samples_generated=max(
-                self.playback.samples_sent, self._native_generated * rate_hz // self.settings.native_rate_hz
+                self.playback.samples_sent, round(self._native_generated * rate_hz / self.settings.native_rate_hz)
             ),
             samples_sent=self.playback.samples_sent,
             samples_played=played,
@@ -127,15 +129,20 @@ class Utterance:
 
     async def _run_engine(self, segment: Segment, synthesizer: Synthesizer) -> AsyncGenerator[AudioOut | Notice, None]:
         job = self._job(segment)
+        rendering = self._rendering(job)
         began_at = time.monotonic()
         self._engine_began_at = self._engine_began_at or began_at
         async with aclosing(synthesizer.speak(job)) as items:
             async for item in items:
                 if isinstance(item, SpeechChunk):
-                    self._native_generated += len(item.pcm) // 2
-                    if out := await self._outlet.push(item.pcm):
-                        yield out
+                    self._native_generated += len(item.pcm) / 2 / rendering.speed
+                    for pcm in await rendering.push(item.pcm):
+                        if out := await self._outlet.push(pcm):
+                            yield out
                     continue
+                for pcm in await rendering.finish():
+                    if out := await self._outlet.push(pcm):
+                        yield out
                 if out := await self._outlet.settle(is_cut=item.finish_reason != "STOP"):
                     yield out
                 if notice := self._end_segment(item, len(segment.text)):
@@ -168,6 +175,12 @@ class Utterance:
         )
         self._replay.speak(job)
         return job
+
+    def _rendering(self, job: SpeechJob) -> Rendering:
+        settings = self.settings
+        if settings.has_own_delivery:
+            return Rendering(settings.native_rate_hz)
+        return Rendering(settings.native_rate_hz, speed=job.speed, pitch_semitones=job.pitch_semitones)
 
     def _end_segment(self, end: SpeechEnd, num_characters: int) -> Notice | None:
         self._engine_ms += end.engine_ms
