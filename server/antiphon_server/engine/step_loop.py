@@ -147,7 +147,9 @@ class StepLoop:
 
     def fail_all(self, error: SpeechError) -> None:
         """End everything that was accepted with an error, after the runner has failed."""
-        self._obey()
+        while self._asks or self._orders:
+            with suppress(Exception):  # it may fail at freeing the place of one that was cancelled
+                self._obey()
         self._life.fail_all(error)
         for _ in range(len(self._launched)):  # what it still has under way is nobody's
             self._launched.popleft()

@@ -203,3 +203,16 @@ def test_a_runner_that_fails_at_cleaning_up_keeps_nobody_from_hearing_of_it():
     assert [len(ear.failures) for ear in ears] == [1, 1, 1]
     assert loop.blocks.num_held == 0
     assert loop.is_idle
+
+
+def test_orders_that_a_failed_runner_fails_at_keep_nobody_from_hearing_of_it():
+    loop = StepLoop(StuckRunner(), lambda: 0.0)
+    ears = [submit(loop, ask(seed)) for seed in range(3)]
+    for _ in range(4):
+        loop.step()
+    for ear in ears[:2]:
+        loop.cancel(ear.sequence)
+    loop.fail_all(EngineFailed("broken"))
+    assert [len(ear.failures) for ear in ears] == [1, 1, 1]
+    assert loop.is_idle
+    assert loop.blocks.num_held == 0
