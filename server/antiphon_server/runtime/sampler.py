@@ -12,9 +12,12 @@ from antiphon_server.engine.runner import BROKEN, STOPPED, Draw
 
 STOP = STOPPED[0]
 """What a finished sequence writes instead of codes."""
+NO_CODE = BROKEN[0]
+"""What a draw gives where a score is no finite number."""
 _GREEDY_BELOW = 1e-5
 _WORD = 0xFFFF_FFFF
-_TAIL_STEPS = NUM_CODEBOOKS - 2
+TAIL_STEPS = NUM_CODEBOOKS - 2
+"""Rows that follow the one in which codebook 0 has said EOC."""
 
 
 class SamplerState:
@@ -56,23 +59,28 @@ def sample(state: SamplerState, slots: Tensor, logits: Tensor) -> Tensor:
 
     A row of which a score is no finite number is BROKEN, and its slot is done: a code drawn from it would be noise.
     """
-    is_broken = ~logits.isfinite().flatten(1).all(1) & ~state.is_done[slots]
-    rows = _advance(state, slots, _draw(state, slots, logits))
-    state.is_done[slots] |= is_broken
-    return torch.where(is_broken[:, None], BROKEN[0], rows)
+    if bool(_is_greedy(state, slots).all()):
+        return advance(state, slots, _checked(logits, logits.argmax(-1)))
+    return advance(state, slots, draw(state, slots, logits))
 
 
-def _draw(state: SamplerState, slots: Tensor, logits: Tensor) -> Tensor:
+def draw(state: SamplerState, slots: Tensor, logits: Tensor) -> Tensor:
+    """Draw codes ``[B, 8]`` for the slots without moving them on; waits for nothing."""
     temperature, top_k = state.temperature[slots], state.top_k[slots]
-    is_greedy = (temperature <= _GREEDY_BELOW) | (top_k == 1)
-    greedy = logits.argmax(-1)
-    if bool(is_greedy.all()):
-        return greedy
     log_probs = kept_log_probs(logits, temperature.clamp_min(_GREEDY_BELOW), top_k, state.top_p[slots])
     positions = state.num_steps[slots, None] * NUM_CODEBOOKS + torch.arange(NUM_CODEBOOKS, device=logits.device)
     codes = torch.arange(logits.shape[-1], device=logits.device)
     noise = gumbel(state.seed[slots, None, None], positions[..., None], codes)
-    return torch.where(is_greedy[:, None], greedy, (log_probs.double() + noise).argmax(-1))
+    drawn = (log_probs.double() + noise).argmax(-1)
+    return _checked(logits, torch.where(_is_greedy(state, slots)[:, None], logits.argmax(-1), drawn))
+
+
+def _checked(logits: Tensor, drawn: Tensor) -> Tensor:
+    return torch.where(logits.isfinite().all(-1), drawn, NO_CODE)
+
+
+def _is_greedy(state: SamplerState, slots: Tensor) -> Tensor:
+    return (state.temperature[slots] <= _GREEDY_BELOW) | (state.top_k[slots] == 1)
 
 
 def kept_log_probs(logits: Tensor, temperature: Tensor, top_k: Tensor, top_p: Tensor) -> Tensor:
@@ -121,21 +129,22 @@ def _rotated(word: Tensor, bits: int) -> Tensor:
     return ((word << bits) | (word >> (32 - bits))) & _WORD
 
 
-def _advance(state: SamplerState, slots: Tensor, drawn: Tensor) -> Tensor:
-    """Let the delay machine of each slot take its row."""
+def advance(state: SamplerState, slots: Tensor, drawn: Tensor) -> Tensor:
+    """Let the delay machine of each slot take its row of drawn codes; the rows that go out, ``[B, 8]``."""
     was_done, delayed, countdown = state.is_done[slots], state.num_delayed[slots], state.countdown[slots]
+    is_broken = (drawn == NO_CODE).any(-1) & ~was_done
     is_opening = delayed < NUM_CODEBOOKS
     codebooks = torch.arange(NUM_CODEBOOKS, device=drawn.device)
     rows = torch.where(is_opening[:, None] & (codebooks > delayed[:, None]), BOC, drawn)
     is_tail = ~is_opening & (countdown >= 0)
     is_end = ~is_opening & ~is_tail & (rows[:, 0] == EOC)
-    countdown = torch.where(is_tail, countdown - 1, torch.where(is_end, _TAIL_STEPS, countdown))
+    countdown = torch.where(is_tail, countdown - 1, torch.where(is_end, TAIL_STEPS, countdown))
     ends_now = is_tail & (countdown <= 0)
-    is_live = ~was_done
+    is_live = ~was_done & ~is_broken
     state.num_delayed[slots] = torch.where(is_live & is_opening, delayed + 1, delayed)
     state.countdown[slots] = torch.where(is_live, countdown, state.countdown[slots])
     state.num_steps[slots] += is_live
-    state.is_done[slots] = was_done | ends_now
+    state.is_done[slots] = was_done | is_broken | ends_now
     keeps = (is_live & ~ends_now)[:, None]
     state.last_rows[slots] = torch.where(keeps, rows, state.last_rows[slots])
-    return torch.where(was_done[:, None], STOP, rows)
+    return torch.where(was_done[:, None], STOP, torch.where(is_broken[:, None], NO_CODE, rows))
