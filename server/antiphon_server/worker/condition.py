@@ -5,7 +5,7 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from antiphon_server.errors import Draining, EngineRestarting, NotReady, SpeechError
+from antiphon_server.errors import Draining, EngineRestarting, ModelNotInstalled, NotReady, SpeechError
 from antiphon_server.worker.failure import copy_error
 
 _SHORTEST_RETRY_S = 0.1
@@ -81,7 +81,7 @@ class Condition:
         if self.state is EngineState.STOPPED:
             return Draining("the server is going down")
         if self.state is EngineState.FAILED and self.error is not None:
-            return copy_error(self.error)
+            return _told(self.error)
         if self.state is EngineState.READY:
             retry_after_s = _SHORTEST_RETRY_S  # the call belonged to a child before this one
         return EngineRestarting("the engine died and is coming back", retry_after_s=retry_after_s)
@@ -98,8 +98,17 @@ class Condition:
                 await self._settled.wait()
         except TimeoutError:
             raise NotReady(f"{self._name} is not ready after {timeout_s:g} s", retry_after_s=1.0) from self.error
+        if self.state is EngineState.FAILED and self.error is not None:
+            raise copy_error(self.error)
         if self.state is not EngineState.READY:
             raise self.refusal()
+
+
+def _told(error: SpeechError) -> SpeechError:
+    """Say to a caller why an engine cannot start: what is wrong with its settings is for the operator alone."""
+    if isinstance(error, ModelNotInstalled):
+        return copy_error(error)
+    return ModelNotInstalled("the model cannot start before the operator changes its settings")
 
 
 def _now() -> float:

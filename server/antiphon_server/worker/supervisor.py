@@ -189,6 +189,7 @@ class EngineProcess:
         self._ready_at = None
         is_news = self.state is not EngineState.STOPPED
         if is_news and error is not None and error.reason not in _PASSING_REASONS:
+            _log.error("engine cannot start name=%s reason=%s: %s", self.spec.name, error.reason, error.message)
             self._condition.enter(EngineState.FAILED, error=error)
         elif is_news:
             self._delay_s = self._backoff.delay_after(healthy_s)

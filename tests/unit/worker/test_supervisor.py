@@ -13,7 +13,14 @@ import uvloop
 
 from antiphon_server.engine.protocol import SpeechChunk, SpeechEnd, SpeechJob
 from antiphon_server.engine.spec import EngineSpec, PartSpec
-from antiphon_server.errors import Draining, EngineFailed, EngineRestarting, ModelNotInstalled, NotReady
+from antiphon_server.errors import (
+    Draining,
+    EngineFailed,
+    EngineRestarting,
+    InvalidField,
+    ModelNotInstalled,
+    NotReady,
+)
 from antiphon_server.worker.condition import EngineState, Supervision
 from support.processes import START_LIMIT_S, TESTS_PATH, Watched, engine_process, gone, kill, scripted_spec
 
@@ -127,6 +134,17 @@ async def test_what_only_the_operator_can_mend_is_not_retried(part: PartSpec):
     assert isinstance(watched.process.error, ModelNotInstalled)
     with pytest.raises(ModelNotInstalled):
         await anext(watched.process.synthesizer.speak(JOB))
+    await watched.process.stop(0.0)
+
+
+async def test_a_wrong_setting_is_named_to_the_operator_and_is_no_fault_of_a_caller():
+    watched = Watched(scripted_spec(synthesizer={"start_fail_reason": "INVALID_FIELD"}))
+    await watched.process.start()
+    with pytest.raises(InvalidField, match="scripted failure"):
+        await watched.process.wait_ready(START_LIMIT_S)
+    with pytest.raises(ModelNotInstalled, match="before the operator changes its settings") as told:
+        await anext(watched.process.synthesizer.speak(JOB))
+    assert told.value.field == ""
     await watched.process.stop(0.0)
 
 
