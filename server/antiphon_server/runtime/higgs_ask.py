@@ -15,7 +15,7 @@ from antiphon_server.errors import ContextOverflow, InvalidField
 from antiphon_server.model.prompt import Prompt, Reference, build_prompt
 from antiphon_server.model.tokenizer import TextTokenizer, tag_ids
 from antiphon_server.runtime.job_limits import check_job
-from antiphon_server.runtime.reference_rows import rows_of, voice_key
+from antiphon_server.runtime.reference_rows import FRAME_BYTES, rows_of, voice_key
 from antiphon_server.runtime.row_cap import row_cap
 
 DEFAULT_ROWS = 2048
@@ -31,7 +31,8 @@ class Asked:
 
     ask: Ask
     text: tuple[int, ...]
-    sequence: Hashable
+    sequence: Hashable | None
+    """Which sequence is to remember it; None: nothing of it is ever heard again."""
 
 
 class Asking:
@@ -72,14 +73,15 @@ class Asking:
             due_at=job.due_at,
             max_silent_frames=MAX_SILENT_FRAMES if self._is_guarded(job) else None,
         )
-        return Asked(ask, text, sequence)
+        return Asked(ask, text, None if self._continuity(job) == "NONE" else sequence)
 
     def note_spoken(self, asked: Asked, sequence: Sequence) -> None:
         """Remember a segment if it was spoken to its end."""
-        if sequence.finish is Finish.STOP:
+        if sequence.finish is Finish.STOP and asked.sequence is not None:
             self._memory.remember(asked.sequence, Spoken(asked.text, tuple(sequence.rows)))
 
     def _prompt(self, job: SpeechJob, text: tuple[int, ...], sequence: Hashable, max_rows: int) -> Prompt:
+        self._check_turns(job.previous, max_rows)
         reference = self._reference(job)
         previous = [self._previous(f"previous[{at}]", turn) for at, turn in enumerate(job.previous)]
         prompt = build_prompt(text, reference=reference, history=previous)
@@ -92,8 +94,20 @@ class Asking:
         remembered = self._heard(job, sequence, room)
         return build_prompt(text, reference=reference, history=[*previous, *remembered]) if remembered else prompt
 
+    def _check_turns(self, turns: tuple[SpeechReference, ...], max_rows: int) -> None:
+        """Refuse by their size alone what would take a second to lay out."""
+        num_frames = sum(len(turn.codes) for turn in turns) // FRAME_BYTES
+        if num_frames + max_rows > self._max_positions:
+            raise ContextOverflow(
+                f"earlier turns take {num_frames} frames and the speech up to {max_rows} rows; together they must fit "
+                f"{self._max_positions}"
+            )
+
+    def _continuity(self, job: SpeechJob) -> str:
+        return job.continuity or self._info.continuity
+
     def _heard(self, job: SpeechJob, sequence: Hashable, room: int) -> tuple[Spoken, ...]:
-        match job.continuity or self._info.continuity:
+        match self._continuity(job):
             case "SEQUENCE":
                 return heard(self._memory.recall(sequence), max_positions=room)
             case "CONTEXT":

@@ -13,7 +13,7 @@ from antiphon_server.errors import InvalidField
 
 MAX_FRAMES = 2500
 """100 seconds."""
-_FRAME_BYTES = 2 * NUM_CODEBOOKS
+FRAME_BYTES = 2 * NUM_CODEBOOKS
 
 
 def rows_of(field: str, reference: SpeechReference) -> tuple[Row, ...]:
@@ -23,14 +23,14 @@ def rows_of(field: str, reference: SpeechReference) -> tuple[Row, ...]:
         InvalidField: If they are not whole frames of codes 0 to 1023, or longer than 100 s.
     """
     size = len(reference.codes)
-    if not size or size % _FRAME_BYTES:
+    if not size or size % FRAME_BYTES:
         raise InvalidField(
-            f"{field}.codes must be frames of {NUM_CODEBOOKS} codes, {_FRAME_BYTES} bytes each, not {size} bytes",
+            f"{field}.codes must be frames of {NUM_CODEBOOKS} codes, {FRAME_BYTES} bytes each, not {size} bytes",
             field=field,
         )
-    if size > MAX_FRAMES * _FRAME_BYTES:
+    if size > MAX_FRAMES * FRAME_BYTES:
         raise InvalidField(
-            f"{field}.codes must be at most {MAX_FRAMES} frames (100 s), not {size // _FRAME_BYTES}", field=field
+            f"{field}.codes must be at most {MAX_FRAMES} frames (100 s), not {size // FRAME_BYTES}", field=field
         )
     codes = np.frombuffer(reference.codes, dtype="<u2").reshape(-1, NUM_CODEBOOKS).astype(np.int64)
     if codes.max() >= NUM_CODES:

@@ -7,6 +7,7 @@ import pytest
 from antiphon_server.engine.protocol import SpeechJob
 from antiphon_server.engine.reference import SpeechReference
 from antiphon_server.engine.sequence import Finish, Sequence
+from antiphon_server.errors import ContextOverflow
 from antiphon_server.runtime.higgs_ask import MAX_CONTEXT_ROWS, Asking
 
 ROOM = 3000
@@ -76,6 +77,17 @@ def test_none_tells_of_nothing_but_of_turns_that_were_handed_in(asking):
     assert num_before(asking, continuity="NONE") == 0
     assert num_before(asking, continuity="NONE", previous=(turn,)) == 4 + 5 + 7 + 2
     assert num_before(asking, previous=(turn,)) == (4 + 5 + 7 + 2) + (4 + 10 + 2)
+
+
+def test_what_was_said_with_none_is_not_remembered(asking):
+    tell(asking, "Four", 10, continuity="NONE")
+    assert num_before(asking) == 0
+
+
+def test_turns_that_cannot_fit_are_refused_by_their_size_alone(asking):
+    turns = (SpeechReference(b"\xff" * 16 * 1500, "said"),) * 2  # codes that are none: nobody looks
+    with pytest.raises(ContextOverflow, match="earlier turns take 3000 frames and the speech up to 100 rows"):
+        asking.ask(replace(JOB, previous=turns))
 
 
 def test_turns_that_were_handed_in_come_before_what_the_sequence_has_said(asking, loaded):
