@@ -3,11 +3,14 @@
 import inspect
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 from importlib import import_module
 
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn import functional as F  # noqa: N812 - its usual name
 
 from antiphon_server.codec.delay import NUM_CODEBOOKS
 from antiphon_server.engine.runner import Draw
@@ -81,9 +84,9 @@ def test_paged_attention_is_the_runners(dtype, tolerance):
     lengths, tables = [1, 40, 256, 530], torch.randperm(60).repeat(4, 1)[:, :40]
     query, key, value = (torch.randn(4, heads, 16).to(dtype) for heads in (4, 2, 2))
     expected = DecodeAttention(cache, tables.tolist(), lengths).attend(0, query, key, value)
-    mixed, partial = torch.empty_like(query), tuple(map(torch.empty, partial_shapes(4, 4, 16, 640)))
+    mixed, room = torch.empty_like(query), tuple(map(torch.empty, partial_shapes(4, 4, 16, 640)))
     parts = cache.store[0, 0], cache.store[0, 1]
-    TWINS.paged_attention(query, parts, BLOCK_SIZE, tables.int(), torch.tensor(lengths).int(), partial, mixed)
+    TWINS.paged_attention(query, parts, BLOCK_SIZE, tables.int(), torch.tensor(lengths).int(), room, mixed)
     torch.testing.assert_close(mixed, expected, rtol=tolerance, atol=tolerance)
 
 
@@ -98,6 +101,57 @@ def test_sample_is_the_runners():
         TWINS.sample(twin, slots, logits, drawn, rows)
         assert torch.equal(rows, sample(own, slots, logits))
     assert torch.equal(own.last_rows, twin.last_rows)
+
+
+@pytest.fixture(params=["twins", "interpreted"])
+def kernels(request):
+    """Both sets, the kernels themselves interpreted."""
+    if request.param == "twins":
+        return TWINS
+    process = request.getfixturevalue("interpreted")
+    return Kernels(**{name: partial(process.call, name) for name in NAMES})
+
+
+def test_a_step_of_them_is_the_backbones_step(kernels):
+    """Embedding, two layers and the head, in fp32; three rows at places of their own."""
+    made = Backbone(replace(CONFIG, num_layers=2), dtype=torch.float32)
+    for _, weight in made.named():
+        weight.copy_(torch.randn(weight.shape) * weight.shape[-1] ** -0.5)
+    lengths, tables = [3, 17, 40], torch.randperm(12).view(3, 4).int()
+    last_rows, slots = torch.randint(0, CODE_VOCABULARY, (5, 8)), torch.tensor([4, 0, 2])
+    caches = [
+        PagedKV(made.config, num_blocks=12, block_size=BLOCK_SIZE, dtype=torch.float32, device="cpu") for _ in range(2)
+    ]
+    for cache in caches:
+        cache.store.copy_(torch.randn(cache.store.shape, generator=torch.Generator().manual_seed(6)))
+    positions = torch.tensor(lengths) - 1
+    attention = DecodeAttention(caches[0], tables.tolist(), lengths)
+    expected = made.logits(made.forward(made.embed_rows(last_rows[slots]), positions, attention))
+    hidden = step(kernels, made, caches[1], last_rows, slots, positions, tables)
+    torch.testing.assert_close(made.logits(hidden), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(caches[1].store, caches[0].store, rtol=1e-4, atol=1e-4)
+
+
+def step(kernels, made, cache, last_rows, slots, positions, tables):
+    """The normed output of a decode step."""
+    config, batch = made.config, len(slots)
+    hidden, normed = torch.empty(2, batch, config.hidden_size)
+    query, mixed = torch.empty(2, batch, config.num_heads, config.head_dim)
+    room = tuple(map(torch.empty, partial_shapes(batch, config.num_heads, config.head_dim, 4 * BLOCK_SIZE)))
+    cache_slots = tables[torch.arange(batch), positions // BLOCK_SIZE] * BLOCK_SIZE + positions % BLOCK_SIZE
+    delta = None
+    kernels.embed_rows(last_rows, slots, made.code_embedding, hidden)
+    for layer, kept in zip(made.layers, cache.store, strict=True):
+        parts, norms = (kept[0], kept[1]), (layer.query_norm, layer.key_norm)
+        kernels.add_norm(hidden, delta, layer.input_norm, config.rms_eps, normed)
+        table, qkv = (made.cos, made.sin), F.linear(normed, layer.qkv)
+        kernels.rotate_and_store(qkv, norms, config.rms_eps, table, positions, cache_slots, query, parts)
+        kernels.paged_attention(query, parts, BLOCK_SIZE, tables, (positions + 1).int(), room, mixed)
+        kernels.add_norm(hidden, F.linear(mixed.flatten(1), layer.output), layer.inner_norm, config.rms_eps, normed)
+        gate, up = F.linear(normed, layer.gate_up).chunk(2, -1)
+        delta = F.linear(F.silu(gate) * up, layer.down)
+    kernels.add_norm(hidden, delta, made.final_norm, config.rms_eps, normed)
+    return normed
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -121,8 +175,8 @@ def test_a_step_of_twins_waits_for_nothing():
         norms, table = (bf16(16), bf16(16)), rotation_table(CONFIG)
         TWINS.rotate_and_store(bf16(2, 8 * 16), norms, 1e-6, table, positions, slots, query, cache)
         tables, lengths = torch.zeros(2, 4, dtype=torch.int32), torch.tensor([11, 0]).int()
-        partial = tuple(map(torch.empty, partial_shapes(2, 4, 16, 64)))
-        TWINS.paged_attention(query, cache, BLOCK_SIZE, tables, lengths, partial, mixed)
+        room = tuple(map(torch.empty, partial_shapes(2, 4, 16, 64)))
+        TWINS.paged_attention(query, cache, BLOCK_SIZE, tables, lengths, room, mixed)
         drawn, rows = torch.zeros(2, 2, 8, dtype=torch.long)
         TWINS.sample(SamplerState(4), slots, bf16(2, NUM_CODEBOOKS, CODE_VOCABULARY), drawn, rows)
         assert rows.shape == (2, 8)
