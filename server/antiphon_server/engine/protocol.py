@@ -40,7 +40,7 @@ class EngineInfo:
 
     model: str
     revision: str
-    """Digest of the weights, hex."""
+    """Digest of the weights, hex; behind it, what else of the engine changes its output."""
     owner: str
     license: str
     languages: tuple[str, ...]

@@ -77,6 +77,21 @@ def unused_by_update(message: pb.SynthesisUpdate, info: EngineInfo, path: str) -
     return [ignored(f"{path}.{name}", info.model) for name in names]
 
 
+def voice_notices(name: str, voice_id: str, info: EngineInfo, field: str) -> list[Notice]:
+    """Report who speaks where a voice was asked for by a name that is not its own.
+
+    Args:
+        name: As asked; no name, and "default", ask for nobody.
+        voice_id: What it led to.
+        info: Of the model that has the voice.
+        field: Where the name stood.
+    """
+    if name.lower() in ("", "default", voice_id.lower()):
+        return []
+    about = next(voice.description for voice in info.voices if voice.id == voice_id)
+    return [Notice("SUBSTITUTED", field, f"{field}: {voice_id} speaks in place of {name[:64]!r}; it is: {about}")]
+
+
 def _unused_instructions(message: pb.SynthesisConfig | pb.SynthesisUpdate, info: EngineInfo) -> list[str]:
     return ["instructions"] if message.instructions and not info.supports_instructions else []
 
@@ -229,6 +244,10 @@ def _notices(config: pb.SynthesisConfig, info: EngineInfo, settings: SpeechSetti
     if config.model and config.model != info.model:
         message = f"{path}.model: {info.model} answers in place of {config.model[:64]!r}"
         notices.append(Notice("SUBSTITUTED", f"{path}.model", message))
+    notices += voice_notices(config.voice, settings.voice, info, f"{path}.voice")
+    for index, speaker in enumerate(config.speakers):
+        found = settings.speaker_voices[speaker.speaker]
+        notices += voice_notices(speaker.voice, found, info, f"{path}.speakers[{index}].voice")
     if settings.language:
         used = {settings.voice, *settings.speaker_voices.values()}
         notices += [

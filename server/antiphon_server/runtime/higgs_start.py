@@ -10,6 +10,7 @@ import torch
 from antiphon_server.codec.higgs_codec import HiggsCodec
 from antiphon_server.codec.sizes import NUM_QUANTIZERS, SAMPLE_RATE_HZ
 from antiphon_server.engine.protocol import EngineInfo, EngineVoice
+from antiphon_server.engine.voice_names import FOREIGN_VOICES
 from antiphon_server.model.available_memory import available_bytes
 from antiphon_server.model.backbone import Backbone
 from antiphon_server.model.checkpoint import Checkpoint, open_checkpoint
@@ -77,13 +78,14 @@ def _info(checkpoint: Checkpoint, options: HiggsOptions) -> EngineInfo:
     voice = EngineVoice(VOICE, "Default", description, is_variant=False, languages=LANGUAGES)
     return EngineInfo(
         model=MODEL,
-        revision=_revision(checkpoint),
+        revision=_revision(checkpoint, options),
         owner="bosonai",
         license="Boson research and non-commercial, with a creator-use grant",
         languages=LANGUAGES,
         max_concurrent_calls=options.max_concurrent_calls,
         sample_rate_hz=SAMPLE_RATE_HZ,
         voices=(voice,),
+        voice_aliases=dict.fromkeys(FOREIGN_VOICES, VOICE),
         rendered_tags=tuple(DELIVERY_TAGS),
         supports_cloning=True,
         supports_seed=True,
@@ -99,7 +101,12 @@ def _info(checkpoint: Checkpoint, options: HiggsOptions) -> EngineInfo:
     )
 
 
-def _revision(checkpoint: Checkpoint) -> str:
+def _revision(checkpoint: Checkpoint, options: HiggsOptions) -> str:
+    """Say what decides the samples: the weights, and in what and on what kind of device they are computed with."""
+    return f"{_weights(checkpoint)}-{options.dtype}-{options.device.partition(':')[0]}"
+
+
+def _weights(checkpoint: Checkpoint) -> str:
     """Say the hub's commit, or else digest names, sizes and times; hashing 9 GB would take longer than loading them."""
     if checkpoint.folder.parent.name == "snapshots" and _COMMIT.fullmatch(checkpoint.folder.name):
         return checkpoint.folder.name

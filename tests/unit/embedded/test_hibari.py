@@ -6,6 +6,7 @@ import pytest
 
 from antiphon_server.embedded.aliases import VOICE_ALIASES
 from antiphon_server.engine.protocol import SpeechChunk, SpeechEnd, SpeechJob
+from antiphon_server.engine.voice_names import FOREIGN_VOICES
 from antiphon_server.errors import UnknownVoice
 
 pytestmark = pytest.mark.models
@@ -98,6 +99,7 @@ async def test_voices_are_one_natural_and_labelled_variants(synthesizer):
     assert [voice.id for voice in info.voices if not voice.is_variant] == ["heart"]
     assert all("ariant" in voice.description for voice in info.voices if voice.is_variant)
     assert info.voice_aliases == VOICE_ALIASES
+    assert set(VOICE_ALIASES) == {"default", *FOREIGN_VOICES}
     assert set(VOICE_ALIASES.values()) <= {voice.id for voice in info.voices}
     assert 0 < info.first_output_ms < 5000
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from antiphon_server.embedded import kokoro
-from antiphon_server.embedded.aliases import VOICE_ALIASES as HIBARI_ALIASES
 from antiphon_server.embedded.kokoro_phrases import LEAD_MS, Phrase
 from antiphon_server.engine.protocol import SpeechChunk, SpeechEnd, SpeechJob
+from antiphon_server.engine.voice_names import FOREIGN_VOICES
 from antiphon_server.errors import EngineFailed, ModelNotInstalled, UnknownVoice, UnsupportedFeature
 from support.added import ADDED_MODELS, KOKORO_VOICES, needs_kokoro
 
@@ -68,7 +68,7 @@ async def test_names_of_other_services_lead_to_voices_that_speak(synthesizer):
     info = await synthesizer.info()
     able = {voice.id for voice in info.voices if voice.languages}
     assert set(info.voice_aliases.values()) <= able
-    assert set(HIBARI_ALIASES) - {"default"} <= set(info.voice_aliases)
+    assert set(FOREIGN_VOICES) <= set(info.voice_aliases)
 
 
 async def test_the_same_text_gives_the_same_samples_whatever_the_seed(synthesizer, natural):
