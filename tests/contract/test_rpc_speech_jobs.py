@@ -9,6 +9,7 @@ import pytest
 from antiphon.speech.v1 import conversation_service_pb2 as talk_pb
 from antiphon.speech.v1 import report_pb2
 from antiphon.speech.v1 import synthesis_service_pb2 as pb
+from antiphon_server.config.settings import Config
 from antiphon_server.engine.protocol import SpeechJob
 from support.fronts import RunningFront, running_front, scripted_engines
 from support.refusals import check_good_call, refused, speak_once
@@ -103,13 +104,13 @@ async def test_pace_and_pitch_hold_whoever_renders_them_and_what_is_not_heeded_i
     [
         ("step", {"int_value": 1}, "config.options", ["'step'", "there is steps"]),
         ("x" * 99, {"int_value": 1}, "config.options", ["fast", "style"]),
-        ("fast", {"int_value": 1}, "config.options.fast", ["bool_value", "int_value"]),
-        ("steps", {"double_value": 1.0}, "config.options.steps", ["int_value", "double_value"]),
-        ("warmth", {"string_value": "1"}, "config.options.warmth", ["double_value", "string_value"]),
+        ("fast", {"int_value": 1}, "config.options.fast", ["must be a boolean", "not a whole number"]),
+        ("steps", {"double_value": 1.0}, "config.options.steps", ["must be a whole number", "not a number"]),
+        ("warmth", {"string_value": "1"}, "config.options.warmth", ["must be a number", "not a text"]),
         ("warmth", {"double_value": math.nan}, "config.options.warmth", ["finite", "nan"]),
-        ("style", {"bool_value": True}, "config.options.style", ["string_value", "bool_value"]),
+        ("style", {"bool_value": True}, "config.options.style", ["must be a text", "not a boolean"]),
         ("style", {"string_value": "x" * 4097}, "config.options.style", ["4096", "4097"]),
-        ("style", {}, "config.options.style", ["string_value", "empty"]),
+        ("style", {}, "config.options.style", ["must be a text", "not empty"]),
     ],
 )
 async def test_options_of_another_name_or_kind_are_refused(name, value, field, words):
@@ -149,6 +150,23 @@ async def test_numbers_that_are_none_are_refused_everywhere(name, value):
             found = await refused(front.synthesis.Synthesize(), *requests)
             assert (found.reason, found.fields) == ("INVALID_FIELD", [f"update.{name}"])
         await check_good_call(front)
+
+
+async def test_a_voice_by_another_name_is_reported_in_a_config_and_in_updates():
+    async with running_front(engines(), config=Config(voice_aliases={"Nova": "tone"})) as front:
+        responses = await speak(front, voice="nova")
+        (warning,) = responses[0].started.warnings
+        assert (warning.code, warning.field) == (report_pb2.WARNING_CODE_SUBSTITUTED, "config.voice")
+        assert "tone speaks in place of 'nova'" in warning.message
+        assert responses[0].started.config.voice == "tone"
+        for own in ("tone", "TONE", "default", ""):
+            assert not warned(await speak(front, voice=own))
+        requests = [pb.SynthesizeRequest(config={}), pb.SynthesizeRequest(update={"voice": "nova"})]
+        call = front.synthesis.Synthesize(iter(requests))
+        assert [each.warning.field async for each in call if each.HasField("warning")] == ["update.voice"]
+        talk = [{"config": {}}, {"update": {"synthesis": {"voice": "nova"}}}]
+        call = front.conversation.Converse(talk_pb.ConverseRequest(**request) for request in talk)
+        assert [each.warning.field async for each in call if each.HasField("warning")] == ["update.synthesis.voice"]
 
 
 async def test_callers_are_connections_and_the_callers_a_connection_names():

@@ -10,6 +10,13 @@ from antiphon_server.errors import InvalidField
 from antiphon_server.rpc.checks import at_most
 
 _KINDS: dict[type, str] = {bool: "bool_value", int: "int_value", float: "double_value", str: "string_value"}
+_SAID = {
+    "bool_value": "a boolean",
+    "int_value": "a whole number",
+    "double_value": "a number",
+    "string_value": "a text",
+    None: "empty",
+}
 
 
 def read_options(given: Mapping[str, pb.OptionValue], info: EngineInfo, path: str) -> dict[str, object]:
@@ -42,7 +49,7 @@ def _value(message: pb.OptionValue, default: object, field: str) -> object:
     if kind == "int_value" and expected == "double_value":
         return float(message.int_value)
     if kind != expected:
-        raise InvalidField(f"{field} must be {expected}, not {kind or 'empty'}", field=field)
+        raise InvalidField(f"{field} must be {_SAID[expected]}, not {_SAID[kind]}", field=field)
     value: object = getattr(message, expected)
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidField(f"{field} must be finite, not {value:g}", field=field)

@@ -23,7 +23,7 @@ from antiphon_server.rpc.conversation_config import (
 from antiphon_server.rpc.requestid import REQUEST_ID
 from antiphon_server.rpc.responses import warning
 from antiphon_server.rpc.stream import BidiStream, run_call
-from antiphon_server.rpc.synthesis_config import check_delivery, unused_by_update
+from antiphon_server.rpc.synthesis_config import check_delivery, notices_of_update
 from antiphon_server.rpc.transcription import check_audio_message
 from antiphon_server.rpc.turn_events import turn_event
 from antiphon_server.session.cloning import CloningDesk
@@ -180,7 +180,9 @@ class TalkCall:
             settings = dataclasses.replace(settings, instructions=message.instructions)
         if message.HasField("synthesis"):
             settings = dataclasses.replace(settings, speech=settings.speech.changed(self._speech_update(message)))
-            for notice in unused_by_update(message.synthesis, self._plan.speech.info, "update.synthesis"):
+            for notice in notices_of_update(
+                message.synthesis, self._roster, self._plan.speech.info, "update.synthesis"
+            ):
                 await self._session.note(notice)
         self._session.settings = settings
 

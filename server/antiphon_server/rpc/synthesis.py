@@ -16,7 +16,7 @@ from antiphon_server.rpc.explain import explain
 from antiphon_server.rpc.requestid import REQUEST_ID
 from antiphon_server.rpc.responses import audio_chunk, utterance_cancelled, utterance_done, warning
 from antiphon_server.rpc.stream import BidiStream, run_call
-from antiphon_server.rpc.synthesis_config import SpeechPlan, check_delivery, plan_speech, unused_by_update
+from antiphon_server.rpc.synthesis_config import SpeechPlan, check_delivery, notices_of_update, plan_speech
 from antiphon_server.session.cloning import CloningDesk
 from antiphon_server.session.events import AudioOut, SpeechEvent, UtteranceBegan, UtteranceCut, UtteranceEnded
 from antiphon_server.session.script import Script, read_whole
@@ -137,8 +137,8 @@ class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
             )
 
     async def _warn_of_update(self, message: pb.SynthesisUpdate, stream: BidiStream, plan: SpeechPlan) -> None:
-        """Say which fields of an update have no effect on the model that speaks."""
-        for notice in unused_by_update(message, plan.info, "update"):
+        """Say which fields of an update have no effect on the model that speaks, and which name is not its own."""
+        for notice in notices_of_update(message, self._roster, plan.info, "update"):
             await stream.write(pb.SynthesizeResponse(warning=warning(notice)))
 
     def _update(self, message: pb.SynthesisUpdate, plan: SpeechPlan) -> SpeechUpdate:

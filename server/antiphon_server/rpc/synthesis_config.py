@@ -71,10 +71,18 @@ def check_delivery(message: pb.SynthesisConfig | pb.SynthesisUpdate, path: str) 
     at_most(f"{path}.instructions", message.instructions, 4096, "characters")
 
 
-def unused_by_update(message: pb.SynthesisUpdate, info: EngineInfo, path: str) -> list[Notice]:
-    """Report the fields of an update that have no effect."""
+def notices_of_update(message: pb.SynthesisUpdate, roster: Roster, info: EngineInfo, path: str) -> list[Notice]:
+    """Report the fields of an update that have no effect, and a voice that is not the one named.
+
+    Raises:
+        UnknownVoice: If the model has no such voice.
+    """
+    found = []
+    if message.HasField("voice"):
+        voice_id = roster.resolve_voice(message.voice, info, field=f"{path}.voice")
+        found = voice_notices(message.voice, voice_id, info, f"{path}.voice")
     names = _unused_instructions(message, info) + (["start_policy"] if message.start_policy else [])
-    return [ignored(f"{path}.{name}", info.model) for name in names]
+    return found + [ignored(f"{path}.{name}", info.model) for name in names]
 
 
 def voice_notices(name: str, voice_id: str, info: EngineInfo, field: str) -> list[Notice]:
