@@ -68,7 +68,8 @@ def test_say_clones_and_repeats_itself(higgs, folder):
     for name in ("a.wav", "b.wav"):
         clone = ["--reference", "me.wav", "--reference-text", WORDS[0]]
         done = say(folder, higgs, "Hi.", *clone, *how, "-o", name)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 3, done.stderr  # tiny random weights seldom find an end
+        assert done.stderr.splitlines()[-1].endswith("no longer spoke the text and was stopped (runaway)")
         assert "voice of me.wav" in done.stderr
     assert (folder / "a.wav").read_bytes() == (folder / "b.wav").read_bytes()
     assert soundfile.info(folder / "a.wav").duration > 0.1

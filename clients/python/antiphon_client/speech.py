@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from antiphon.speech.v1.audio_pb2 import AudioChunk
-from antiphon.speech.v1.report_pb2 import CallWarning
+from antiphon.speech.v1.report_pb2 import CallWarning, FinishReason
 from antiphon.speech.v1.synthesis_service_pb2 import (
     AlignedWord,
     SynthesisStarted,
@@ -49,6 +49,19 @@ class SpeechReport:
     def audio_s(self) -> float:
         """Length of the audio in seconds."""
         return self.num_samples / self.started.sample_rate_hz
+
+    @property
+    def early_ends(self) -> list[str]:
+        """Why utterances ended before all of their text was spoken, as in "runaway"; empty if the speech is whole."""
+        ended = [done.finish_reason for done in self.utterances]
+        found = [reason_name(reason) for reason in ended if reason != FinishReason.FINISH_REASON_STOP]
+        return found + ["cancelled"] * len(self.cancelled)
+
+
+def reason_name(reason: int) -> str:
+    """Name a finish reason in lower case; one of a newer server is "other"."""
+    found = FinishReason.DESCRIPTOR.values_by_number.get(reason)
+    return found.name.removeprefix("FINISH_REASON_").lower() if found else "other"
 
 
 class Speech:

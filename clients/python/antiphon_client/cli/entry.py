@@ -23,7 +23,7 @@ Speak, transcribe and converse with a self-hosted speech server.
 """
 _EPILOG = """\
 Each command explains itself: antiphon say --help
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 spoken but not to the end, 130 interrupted.
 """
 
 

@@ -13,6 +13,7 @@ from antiphon_client.cli.player import Player, player
 from antiphon_client.cli.progress import note
 from antiphon_client.conversation import ConversationStream
 from antiphon_client.errors import ServerFailed
+from antiphon_client.speech import reason_name
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,6 +85,6 @@ class Reply:
         if done.timings.HasField("first_output_ms"):
             parts.append(f"first audio {done.timings.first_output_ms:.0f} ms after the turn")
         if done.finish_reason != FinishReason.FINISH_REASON_STOP:
-            parts.append(f"ended by {FinishReason.Name(done.finish_reason).removeprefix('FINISH_REASON_').lower()}")
+            parts.append(f"ended by {reason_name(done.finish_reason)}")
         if parts:
             note(f"       {', '.join(parts)}")

@@ -29,7 +29,16 @@ examples:
   antiphon say "Slowly, please." --speed 0.8 --voice default
   antiphon say "Not my words." --reference me.wav --reference-text "What I say in it."    in the voice of a recording
   antiphon say "Hello." --seed 7 --temperature 0.8   the same sound every time
+
+exit code 3: not all of the text was spoken; the reason is on standard error, and what was spoken is kept
 """
+
+_NOT_WHOLE = 3
+_EARLY_ENDS = {
+    "length": "it reached a length limit (length)",
+    "runaway": "the model no longer spoke the text and was stopped (runaway)",
+    "deadline": "the deadline of the call came first (deadline)",
+}
 
 _ENCODINGS = {
     "wav": AudioEncoding.AUDIO_ENCODING_WAV,
@@ -101,7 +110,7 @@ async def run(options: argparse.Namespace) -> int:
                         await loud.write(chunk.data)
                     shown.say(f"{speech.done.audio_s:.1f} s of audio")
     _report(speech.done, output, options.reference)
-    return 0
+    return _check_whole(speech.done)
 
 
 def _output(options: argparse.Namespace) -> _Output:
@@ -134,6 +143,13 @@ async def _opened(output: _Output, sample_rate_hz: int) -> AsyncIterator[tuple[s
 async def _standard_input() -> AsyncIterator[str]:
     async for line in input_lines(sys.stdin):
         yield line
+
+
+def _check_whole(report: SpeechReport) -> int:
+    """Return the exit code of a speech, and say on stderr why it is not whole."""
+    for reason in dict.fromkeys(report.early_ends):
+        note(f"antiphon: not all of the text was spoken: {_EARLY_ENDS.get(reason, reason)}")
+    return _NOT_WHOLE if report.early_ends else 0
 
 
 def _report(report: SpeechReport, output: _Output, clip: str | None) -> None:
