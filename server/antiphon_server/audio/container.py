@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import av
+import numpy as np
+from av.audio.codeccontext import AudioCodecContext
 from av.container import InputContainer
 
 from antiphon_server.audio.mp4 import check_tables
@@ -18,6 +20,8 @@ _FORMATS = "wav,w64,aiff,au,caf,mp3,aac,flac,ogg,matroska,webm,mov,mp4,m4a,amr"
 _PIECE_SAMPLES = 4_096
 _MAX_FRAME_SAMPLES = "1048576"
 """Of all channels together; twice the most that FLAC can have. ALAC could claim half a gigabyte."""
+_FLOATS = ("flt", "fltp", "dbl", "dblp")
+_EXACT_S = 0.001
 _MISSING_S = 0.5
 _MISSING_SHARE = 0.02
 
@@ -42,6 +46,9 @@ def decode_container(source: Path | BinaryIO, *, rate_out_hz: int = 16_000, max_
 
 def decode_first_channel(file: BinaryIO, *, rate_of: Callable[[int], int], max_duration_ms: int) -> tuple[bytes, int]:
     """Return the first channel of a file's first audio stream as s16le, and its rate. Blocks; run it in a thread.
+
+    Where listening makes the best of a damaged file, this refuses all damage that can be noticed: a sum of FLAC that is
+    wrong, and floating-point samples that are no numbers.
 
     Args:
         file: The file's bytes, seekable.
@@ -106,14 +113,28 @@ class _Decoding:
         self._has_stream = True
         declared_s = float(container.duration / av.time_base) if container.duration else 0.0
         self._check_duration(declared_s)
-        stream.codec_context.options = {"max_samples": _MAX_FRAME_SAMPLES}
+        stream.codec_context.options = self._codec_options(stream.codec_context)
         for frame in container.decode(stream):
+            self._check_numbers(frame)
             if self._resampler is None:
                 self._resampler = self._open_resampler(frame.sample_rate)
             yield from self._resampled(self._resampler, frame)
         if self._resampler is not None:
             yield from self._resampled(self._resampler, None)
-        self._check_end(declared_s)
+        self._check_end(declared_s, is_exact=self._is_summed(stream.codec_context))
+
+    def _is_summed(self, codec: AudioCodecContext) -> bool:
+        """Whether frames with a wrong sum are to be left out, which makes the sound too short."""
+        return not self._mixes and codec.name == "flac"
+
+    def _codec_options(self, codec: AudioCodecContext) -> dict[str, str]:
+        options = {"max_samples": _MAX_FRAME_SAMPLES}
+        return options | {"err_detect": "crccheck+explode"} if self._is_summed(codec) else options
+
+    def _check_numbers(self, frame: av.AudioFrame) -> None:
+        """Refuse what the resampler would turn into full scale."""
+        if not self._mixes and frame.format.name in _FLOATS and not np.isfinite(frame.to_ndarray()).all():
+            raise BadAudio("audio is damaged: it has samples that are no numbers", field="audio")
 
     def _open_resampler(self, rate_hz: int) -> av.AudioResampler:
         """Open it by the first frame: some headers say half the rate of what is decoded."""
@@ -132,9 +153,10 @@ class _Decoding:
             limit_s = self._max_duration_ms / 1000
             raise AudioTooLong(f"audio must be at most {limit_s:g} s long, not {seconds:.1f} s or more", field="audio")
 
-    def _check_end(self, declared_s: float) -> None:
+    def _check_end(self, declared_s: float, *, is_exact: bool) -> None:
         if not self._num_samples:
             raise BadAudio("audio is empty: nothing could be decoded", field="audio")
         decoded_s = self._num_samples / self.rate_hz
-        if declared_s - decoded_s > max(_MISSING_S, _MISSING_SHARE * declared_s):
-            raise BadAudio(f"audio is truncated: {decoded_s:.1f} s of {declared_s:.1f} s are there", field="audio")
+        if declared_s - decoded_s > (_EXACT_S if is_exact else max(_MISSING_S, _MISSING_SHARE * declared_s)):
+            lack = "damaged or truncated" if is_exact else "truncated"
+            raise BadAudio(f"audio is {lack}: {decoded_s:.1f} s of {declared_s:.1f} s are there", field="audio")

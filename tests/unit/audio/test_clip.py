@@ -3,6 +3,7 @@ import wave
 
 import numpy as np
 import pytest
+import soundfile
 
 from antiphon_server.audio.clip import MAX_CLIP_BYTES, decode_clip
 from antiphon_server.audio.format import Encoding, Format
@@ -79,3 +80,30 @@ def test_a_file_that_does_not_say_its_length_is_held_to_the_limit():
     header[40:44] = (0xFFFF_FFFF).to_bytes(4, "little")  # its length is not known
     with pytest.raises(AudioTooLong):
         decode_clip(bytes(header) + bytes(10_000_000), FILE)
+
+
+def in_file(samples: np.ndarray, **kind: str) -> bytearray:
+    """A file of one channel at 16 kHz, as libsndfile writes it."""
+    file = io.BytesIO()
+    soundfile.write(file, samples, 16_000, **kind)
+    return bytearray(file.getvalue())
+
+
+@pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_a_sample_that_is_no_number_is_refused(subtype, wrong):
+    samples = noise(1.2, 16_000)[:, 0] / 32_768
+    decode_clip(bytes(in_file(samples, format="WAV", subtype=subtype)), FILE)
+    samples[9_999] = wrong
+    with pytest.raises(BadAudio, match="no numbers"):
+        decode_clip(bytes(in_file(samples, format="WAV", subtype=subtype)), FILE)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.7, 0.99])
+def test_damage_that_the_sums_of_flac_tell_is_refused(share):
+    file = in_file(noise(5, 16_000)[:, 0] / 32_768, format="FLAC")
+    pcm, _ = decode_clip(bytes(file) + b"TAG" + bytes(125), FILE)  # an old title behind it is no damage
+    assert len(pcm) == 5 * 16_000 * 2
+    file[round(share * len(file))] ^= 0x10
+    with pytest.raises(BadAudio, match="damaged"):
+        decode_clip(bytes(file), FILE)
