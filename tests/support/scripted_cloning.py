@@ -31,6 +31,7 @@ class CloningScript:
     """Wait for ever, but cancellably, with a clip."""
     is_mute: bool = False
     """Make no sound."""
+    max_positions: int = 0
     jobs_path: str = ""
     """File that gets each job as a line of JSON, codes in hexadecimal."""
 
@@ -55,6 +56,8 @@ class CloningSynthesizer:
             has_codec_frames=True,
             counts_tokens=True,
             num_codebooks=NUM_CODEBOOKS,
+            frames_per_s=FRAMES_PER_S,
+            max_positions=script.max_positions,
             continuity="CONTEXT" if script.hears_history else "NONE",
             call_options=CALL_OPTIONS,
         )

@@ -72,6 +72,10 @@ class EngineInfo:
     """Whether it is ``Observed``."""
     num_codebooks: int = 0
     """Codes of a frame of a ``SpeechReference``; 0 without a codec."""
+    frames_per_s: float = 0.0
+    """Codec frames of a second of a clip."""
+    max_positions: int = 0
+    """Room that references, earlier turns, text and speech share; 0: no bound. A frame takes one."""
     continuity: str = "NONE"
     """What ``SpeechJob.continuity`` is where nothing is asked: NONE, CONTEXT or SEQUENCE."""
     call_options: Mapping[str, object] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from antiphon_server.engine.reference import Cloner, SpeechReference
 from antiphon_server.rpc.asker import caller_of, due_at
 from antiphon_server.rpc.synthesis_config import SpeechPlan
 from antiphon_server.session.cloning import CloningDesk, ReferenceSource
+from antiphon_server.session.context_room import check_room
 
 
 async def complete_plan(plan: SpeechPlan, desk: CloningDesk, synthesizer: Synthesizer, context: Any) -> SpeechPlan:  # noqa: ANN401 - grpc's types
@@ -23,6 +24,7 @@ async def complete_plan(plan: SpeechPlan, desk: CloningDesk, synthesizer: Synthe
         SpeechError: If a reference cannot be heard; its field says which.
     """
     cloner, sources = cast("Cloner", synthesizer), plan.sources
+    await check_room(sources.previous, plan.info, desk, synthesizer)
 
     async def heard(source: ReferenceSource | None) -> tuple[SpeechReference, ...]:
         return () if source is None else (await desk.read(source, cloner),)

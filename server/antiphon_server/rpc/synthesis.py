@@ -68,7 +68,7 @@ class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
         plan = plan_speech(request.config, self._roster)
         script = await _checked_text(request.text, self._limits.max_once_text_bytes, plan)
         for source in plan.sources.all():
-            await self._desk.check(source)
+            await self._desk.measure(source)
         return await explain(script, plan, self._roster.synthesizer_of(plan.info))
 
     async def _completed(self, plan: SpeechPlan, context: Any) -> SpeechPlan:  # noqa: ANN401 - grpc's types

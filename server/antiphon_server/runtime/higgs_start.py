@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import torch
 
 from antiphon_server.codec.higgs_codec import HiggsCodec
-from antiphon_server.codec.sizes import NUM_QUANTIZERS, SAMPLE_RATE_HZ
+from antiphon_server.codec.sizes import NUM_QUANTIZERS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from antiphon_server.engine.protocol import EngineInfo, EngineVoice
 from antiphon_server.engine.voice_names import FOREIGN_VOICES
 from antiphon_server.model.available_memory import available_bytes
 from antiphon_server.model.backbone import Backbone
 from antiphon_server.model.checkpoint import Checkpoint, open_checkpoint
+from antiphon_server.model.higgs_config import CONTEXT_POSITIONS
 from antiphon_server.model.hub import find_checkpoint
 from antiphon_server.model.languages import LANGUAGES
 from antiphon_server.model.layout import CODEC_PREFIX
@@ -96,6 +97,8 @@ def _info(checkpoint: Checkpoint, options: HiggsOptions) -> EngineInfo:
         counts_tokens=True,
         has_stats=True,
         num_codebooks=NUM_QUANTIZERS,
+        frames_per_s=SAMPLE_RATE_HZ / SAMPLES_PER_FRAME,
+        max_positions=min(CONTEXT_POSITIONS, options.num_blocks * BLOCK_SIZE),
         continuity="CONTEXT",
         call_options={"guard": options.guard},
     )

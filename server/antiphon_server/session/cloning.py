@@ -55,15 +55,17 @@ class CloningDesk:
                 raise at_field(error, source.field) from None
         return replace(encoded, transcript=source.transcript)
 
-    async def check(self, source: ReferenceSource) -> None:
-        """Decode a source without encoding it.
+    async def measure(self, source: ReferenceSource) -> float:
+        """Decode a source without encoding it; returns the seconds of its clip, 0 for codes.
 
         Raises:
             BadAudio, AudioTooLong, InvalidField: As ``read`` does, but for silence, which the engine finds.
         """
-        if not source.codes:
-            async with self._places:
-                await _decode(source)
+        if source.codes:
+            return 0.0
+        async with self._places:
+            clip = await _decode(source)
+        return len(clip.pcm) / 2 / clip.rate_hz
 
 
 def at_field(error: SpeechError, field: str) -> SpeechError:

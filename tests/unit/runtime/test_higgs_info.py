@@ -22,3 +22,7 @@ def test_weights_computed_with_in_another_dtype_are_another_revision(tmp_path):
     assert revisions[0] == revisions[3]
     assert [revision.partition("-")[2] for revision in revisions[:2]] == ["float32-cpu", "bfloat16-cpu"]
     assert revisions[0].partition("-")[0] == revisions[1].partition("-")[0]
+
+
+def test_it_says_how_much_there_is_room_for(loaded):
+    assert (loaded.info.max_positions, loaded.info.frames_per_s) == (200 * 16, 25)
