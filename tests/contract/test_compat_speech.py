@@ -29,6 +29,24 @@ async def test_whole_pcm_reports_how_it_ended():
         assert peer.requests[0].config.format.encoding == audio_pb2.AUDIO_ENCODING_PCM_S16LE
 
 
+@pytest.mark.parametrize("reason", ["length", "runaway", "deadline"])
+async def test_a_speech_that_is_not_whole_says_so_in_headers_and_events(reason):
+    async def speak(request):
+        yield speech_started()
+        yield speech_audio(b"\x01\x00" * 8)
+        done = speech_done()
+        done.utterance_done.finish_reason = report_pb2.FinishReason.Value(f"FINISH_REASON_{reason.upper()}")
+        yield done
+
+    async with compat() as (peer, http):
+        peer.speak = speak
+        whole = await http.post(ROUTE, json={"input": "Hello.", "response_format": "pcm"})
+        assert (whole.status, whole.headers["X-Finish-Reason"]) == (200, reason)
+        answer = await http.post(ROUTE, json={"input": "Hello.", "response_format": "pcm", "stream_format": "sse"})
+        *_, last = [line for line in (await answer.text()).splitlines() if line.startswith("data: {")]
+        assert json.loads(last.removeprefix("data: "))["finish_reason"] == reason
+
+
 async def test_whole_audio_of_many_megabytes_arrives_complete():
     async def speak(request):
         yield speech_started()

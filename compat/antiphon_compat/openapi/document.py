@@ -35,7 +35,7 @@ _HEADERS = {
     "X-Sample-Rate": "Samples per second.",
     "X-Channels": "Always 1.",
     "X-Bit-Depth": "Bits per sample, in formats that have such.",
-    "X-Finish-Reason": "Why the speech ended: `stop` or `length`. Not where the audio is streamed.",
+    "X-Finish-Reason": "`stop`, or before all was said: `length`, `runaway`. Not where the audio is streamed.",
     "X-Seed": "The seed that was used. Not where the audio is streamed.",
 }
 _DESCRIPTION = (

@@ -55,7 +55,7 @@ _EVENTS = events(
     event(
         "speech.audio.done",
         usage=_USAGE,
-        finish_reason={"type": "string"},
+        finish_reason={"type": "string", "description": "`stop`, or before all was said: `length`, `runaway`."},
         seed={"type": "integer"},
         model={"type": "string"},
         sample_rate=_COUNT,
@@ -146,7 +146,9 @@ _REQUEST: Json = {
                 "description": "pcm is headerless 16-bit little-endian mono.",
             }
         ),
-        "speed": optional({"type": "number", "minimum": 0.25, "maximum": 4.0, "default": 1.0}),
+        "speed": optional(
+            {"type": "number", "minimum": 0.25, "maximum": 4.0, "default": 1.0, "description": "Pace, on every model."}
+        ),
         "stream": optional(
             {"type": "boolean", "default": False, "description": "Send the bytes as they are made, in any format."}
         ),
