@@ -14,7 +14,7 @@ def in_range(field: str, value: float, low: float, high: float) -> None:
         InvalidField: If so.
     """
     if not math.isfinite(value) or not low <= value <= high:
-        raise InvalidField(f"{field} must be {low:g} to {high:g}, not {value:g}", field=field)
+        raise InvalidField(f"{field} must be {_exact(low)} to {_exact(high)}, not {_exact(value)}", field=field)
 
 
 def optional_in_range(message: object, name: str, field: str, low: float, high: float) -> None:
@@ -52,3 +52,8 @@ def known_enum(field: str, value: int, enum: object) -> None:
 def ignored(field: str, model: str) -> Notice:
     """Say that a field has no effect."""
     return Notice("FIELD_IGNORED", field, f"{field} has no effect on {model}")
+
+
+def _exact(number: float) -> str:
+    """Whole numbers to their last digit."""
+    return str(number) if isinstance(number, int) else f"{number:g}"
