@@ -10,7 +10,11 @@ from antiphon_server.model.make import SIZES, make_checkpoint
 from antiphon_server.model.tokenizer import TextTokenizer
 from support.references import HiggsReference
 
-torch.set_num_threads(1)  # two that wait for each other on busy cores take many times longer
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> None:
+    """Give every operation one thread: two have other bits, and wait for each other on busy cores."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

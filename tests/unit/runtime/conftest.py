@@ -13,7 +13,11 @@ from antiphon_server.runtime.higgs_start import Loaded, load
 EOC_ROW = 1025
 CODE_TABLES = ("tied.embedding.modality_embeddings.0.embedding.weight", "tied.head.modality_heads.0.weight")
 
-torch.set_num_threads(1)  # two that wait for each other on busy cores take many times longer
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> None:
+    """Give every operation one thread: two have other bits, and wait for each other on busy cores."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
