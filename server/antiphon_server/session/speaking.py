@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
 from antiphon_server.engine.protocol import Synthesizer
-from antiphon_server.errors import SpeechError, TextEmpty, TextTooLong
+from antiphon_server.errors import InvalidField, SpeechError, TextEmpty, TextTooLong
 from antiphon_server.session.act import Act
 from antiphon_server.session.events import AudioOut, Notice, SpeechEvent, UtteranceBegan, UtteranceCut
 from antiphon_server.session.script import Script
@@ -60,7 +60,7 @@ class SpeechSession:
         self._is_late = False
         self.is_speaking = False
         self._is_finished = self._had_text = self._had_speech = False
-        self._had_silence = self._had_sound = False
+        self._had_silence = self._had_sound = self._was_too_short = False
         self._num_utterances = 0
         self._changed = asyncio.Event()
         self._warned_tags: set[str] = set()
@@ -147,6 +147,7 @@ class SpeechSession:
 
         Raises:
             TextEmpty: If text was given and none of it can be spoken, or the engine made no sound of it.
+            InvalidField: If the limit of frames ended all of it before the first sound.
             SpeechError: Whatever the engine reports.
         """
         while (script := await self._next_script()) is not None:
@@ -154,8 +155,15 @@ class SpeechSession:
         if self._had_text and not self._had_speech:
             raise TextEmpty("text has nothing that can be spoken: no letter and no digit", field="text")
         if self._had_silence and not self._had_sound:
-            message = f"text has nothing that {self._settings.model} can speak; choose a model that reads its script"
-            raise TextEmpty(message, field="text")
+            raise self._nothing_heard()
+
+    def _nothing_heard(self) -> SpeechError:
+        if self._was_too_short:
+            field = "config.sampling.max_new_tokens"
+            limit = self._settings.max_new_tokens
+            return InvalidField(f"{field} ends the speech before its first sound: it is {limit}", field=field)
+        message = f"text has nothing that {self._settings.model} can speak; choose a model that reads its script"
+        return TextEmpty(message, field="text")
 
     async def _perform(self, script: Script) -> None:
         self._script = script
@@ -203,6 +211,7 @@ class SpeechSession:
             ended = self._utterance.ended()
             self._had_sound = self._had_sound or ended.num_samples > 0 or self._is_late
             self._had_silence = self._had_silence or not ended.num_samples
+            self._was_too_short = self._was_too_short or ended.finish_reason == "LENGTH"
             await act.send(ended, is_last=True)
 
     def _keep_deadline(self, utterance: Utterance, script: Script) -> None:

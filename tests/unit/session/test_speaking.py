@@ -22,10 +22,14 @@ TEXT = "Hi you. This <|prosody:speed_slow|>is slow, is it? Yes! No..."
 
 
 class MuteSynthesizer(EchoSynthesizer):
-    """Reads nothing of what it is given."""
+    """Reads nothing of what it is given, or ends for another reason before its first sound."""
+
+    def __init__(self, reason: str = "STOP") -> None:
+        super().__init__()
+        self._reason = reason
 
     async def speak(self, job: SpeechJob) -> AsyncGenerator[SpeechChunk | SpeechEnd, None]:
-        yield SpeechEnd("STOP", engine_ms=1.0, characters_dropped=len(job.text))
+        yield SpeechEnd(self._reason, engine_ms=1.0, characters_dropped=len(job.text) * (self._reason == "STOP"))
 
 
 def audio(events: Events, utterance_id: str | None = None) -> bytes:
@@ -87,6 +91,15 @@ async def test_text_of_which_the_engine_speaks_nothing_is_an_error_without_a_fil
         await session.run()
     assert caught.value.field == "text"
     assert events.of(AudioOut) == []
+
+
+async def test_a_limit_that_leaves_no_sound_is_named_and_not_the_text():
+    session = SpeechSession(MuteSynthesizer("LENGTH"), speech_settings(max_new_tokens=7), Events().emit)
+    await session.add_text("Hello.")
+    await session.finish()
+    with pytest.raises(InvalidField, match="before its first sound: it is 7") as caught:
+        await session.run()
+    assert caught.value.field == "config.sampling.max_new_tokens"
 
 
 async def test_a_pause_is_exact_silence():
