@@ -83,8 +83,7 @@ def compiled(launch: Launch, folder: Path) -> Binary:
         elif param.is_constexpr:
             signature[param.name], constants[(index,)] = "constexpr", value
         else:
-            assert isinstance(value, float)
-            signature[param.name] = "fp32"
+            signature[param.name] = {float: "fp32", int: "i32"}[type(value)]
     source = ASTSource(fn=launch.kernel, signature=signature, constexprs=constants, attrs=attributes)
     binary = triton.compile(source, target=HOPPER, options=launch.options)
     path = folder / f"{launch.kernel.__name__}.cubin"

@@ -40,6 +40,7 @@ class HiggsCodec:
     @torch.inference_mode()
     def encode(self, samples: Tensor) -> Tensor:
         """Encode one clip ``[S]`` at 24 000 Hz to codes ``[F, 8]``; shorter than a second is filled with silence."""
+        samples = samples.to(self._weights["fc.weight"].device)
         clip = F.pad(samples, (0, max(0, _MIN_SAMPLES - len(samples))))[None]
         semantic = semantic_features(self._weights, self._sizes, resample(clip, SAMPLE_RATE_HZ, SEMANTIC_RATE_HZ))
         if num_acoustic_frames(clip.shape[1]) != semantic.shape[2]:

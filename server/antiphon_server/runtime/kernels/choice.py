@@ -13,13 +13,15 @@ Pair = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Kernels:
-    """The functions of a decode step, each as described in the module of its name."""
+    """The functions of a decode step and of the codec, each as described in the module of its name."""
 
     add_norm: Callable[[Tensor, Tensor | None, Tensor, float, Tensor], None]
     rotate_and_store: Callable[[Tensor, Pair, float, Pair, Tensor, Tensor, Tensor, Pair], None]
     paged_attention: Callable[[Tensor, Pair, int, Tensor, Tensor, Pair, Tensor], None]
     embed_rows: Callable[[Tensor, Tensor, Tensor, Tensor], None]
+    gate: Callable[[Tensor, Tensor], None]
     sample: Callable[[SamplerState, Tensor, Tensor, Tensor, Tensor], None]
+    snake: Callable[[Tensor, Tensor, Tensor], None]
 
 
 def choose(*, is_triton: bool) -> Kernels:
@@ -40,5 +42,7 @@ def choose(*, is_triton: bool) -> Kernels:
         rotate_and_store=function("rotate_and_store"),
         paged_attention=function("paged_attention"),
         embed_rows=function("embed_rows"),
+        gate=function("gate"),
         sample=function("sample"),
+        snake=function("snake"),
     )

@@ -25,6 +25,8 @@ ATTEND_SPLIT = Launch(num_warps=8, block=SPLIT_POSITIONS)
 COMBINE_SPLITS = Launch(num_warps=1)
 DRAW = Launch(num_warps=4)
 ADVANCE = Launch(num_warps=1)
+GATE = Launch(num_warps=4, block=1024)
+SNAKE = Launch(num_warps=4, block=1024)
 
 _NORM_WARPS = ((1024, 2), (2048, 4), (8192, 8))
 """Largest hidden size, warps."""

@@ -7,7 +7,14 @@ computes rightly in it.
 import pytest
 import torch
 
-from antiphon_server.runtime.kernels import add_norm_twin, embed_rows_twin, paged_attention_twin, rotate_and_store_twin
+from antiphon_server.runtime.kernels import (
+    add_norm_twin,
+    embed_rows_twin,
+    gate_twin,
+    paged_attention_twin,
+    rotate_and_store_twin,
+    snake_twin,
+)
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 """A few roundings of fp32: sums are formed in another order."""
@@ -40,6 +47,26 @@ def test_add_norm(interpreted, size, adds, dtype):
     add_norm_twin.add_norm(hidden, delta if adds else None, weight, 1e-6, twin_normed)
     assert torch.equal(summed, hidden)
     assert_same(normed, twin_normed)
+
+
+@TYPES
+@pytest.mark.parametrize("size", [48, 1100])
+def test_gate(interpreted, size, dtype):
+    gate_up, gated, twin_gated = (torch.randn(3, width).to(dtype) for width in (2 * size, size, size))
+    interpreted.call("gate", gate_up, gated)
+    gate_twin.gate(gate_up, twin_gated)
+    assert_same(gated, twin_gated)
+
+
+@pytest.mark.parametrize(("channels", "length"), [(1, 5), (3, 700), (64, 33)])
+def test_snake(interpreted, channels, length):
+    """Channels innermost, as the decoder keeps them; the interpreter is given them in that order."""
+    x, alpha = torch.randn(2, length, channels) * 3, torch.rand(channels) * 2
+    images = x.transpose(1, 2).unsqueeze(2)  # [B, C, 1, T]
+    result, twin_result = torch.empty_like(x), torch.empty_like(images)
+    interpreted.call("snake", x.view(2 * length, channels, 1, 1), alpha, result)
+    snake_twin.snake(images, alpha, twin_result)
+    torch.testing.assert_close(result.transpose(1, 2).unsqueeze(2), twin_result, **CLOSE)
 
 
 @TYPES

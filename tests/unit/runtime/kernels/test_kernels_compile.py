@@ -16,6 +16,8 @@ from support.compiled import Launch, compiled, recorded
 MODEL = HiggsConfig()
 SHARED_BYTES = 227 * 1024
 """What one block of an H100 or H200 may have."""
+STACK_BYTES = {"snake": 32}
+"""No spill: a sine of a large number keeps the digits of 2/pi there that it needs."""
 BLOCK_SIZE, NUM_SLOTS, CACHE_SLOTS = 16, 128, 1 << 16
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 
@@ -75,6 +77,15 @@ def embed_rows_args(batch):
     )
 
 
+def gate_args(batch):
+    return empty(batch, 2 * MODEL.intermediate_size), empty(batch, MODEL.intermediate_size)
+
+
+def snake_args(batch):
+    x = empty(batch, 1024, 1, 45, dtype=torch.float32)
+    return x, empty(1024, dtype=torch.float32), x
+
+
 def sample_args(batch):
     return (
         SamplerState(NUM_SLOTS, "meta"),
@@ -91,8 +102,10 @@ STEP = [
     ("rotate_and_store", rotate_and_store_args),
     ("paged_attention", paged_attention_args),
     ("embed_rows", embed_rows_args),
+    ("gate", gate_args),
     ("sample", sample_args),
 ]
+KERNELS = [*STEP, ("snake", snake_args)]
 
 
 def launches(name, args):
@@ -104,11 +117,11 @@ def no_old_binaries(monkeypatch, tmp_path):
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
 
 
-@pytest.mark.parametrize(("name", "args"), STEP, ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.parametrize(("name", "args"), KERNELS, ids=lambda value: getattr(value, "__name__", value))
 def test_it_compiles_without_spilling_and_fits_the_shared_memory(name, args, tmp_path):
     for launch in launches(name, args(16)):
         binary = compiled(launch, tmp_path)
-        assert binary.stack_bytes == 0, (launch.kernel.__name__, binary)
+        assert binary.stack_bytes == STACK_BYTES.get(name, 0), (launch.kernel.__name__, binary)
         assert binary.shared_bytes <= SHARED_BYTES, (launch.kernel.__name__, binary)
         assert 0 < binary.registers < 255, (launch.kernel.__name__, binary)
 
