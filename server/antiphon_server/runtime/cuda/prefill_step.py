@@ -1,0 +1,128 @@
+"""One prefill on static tensors: a prompt, or the part of it that is not cached, padded to a bucket of tokens."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - its usual name
+
+from antiphon_server.engine.runner import PrefillPart
+from antiphon_server.model.backbone import Backbone
+from antiphon_server.model.higgs_config import NUM_CODEBOOKS
+from antiphon_server.runtime.cuda.layers import Layers
+from antiphon_server.runtime.cuda.row_head import RowHead
+from antiphon_server.runtime.cuda.state import SlotState
+from antiphon_server.runtime.kernels.choice import Kernels
+from antiphon_server.runtime.paged_kv import PagedKV
+
+TOKEN_BUCKETS = (16, 32, 64, 128, 256, 512)
+CONTEXT_BUCKETS = (512, 1024, 2048, 4096, 8192)
+_NUM_CAPTURED_CONTEXTS = 3
+_NUM_NUMBERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PrefillShape:
+    """Both numbers follow from the prompt alone, so the same prompt has the same bits, cached or not."""
+
+    num_tokens: int
+    """Rows of the matrix products."""
+    num_context: int
+    """Positions that attention reads."""
+
+
+def shape_of(num_tokens: int, num_all: int) -> PrefillShape:
+    """Choose the smallest buckets; a part of more than 512 tokens gets a multiple of 512."""
+    tokens = next((size for size in TOKEN_BUCKETS if size >= num_tokens), -(-num_tokens // 512) * 512)
+    return PrefillShape(tokens, next(size for size in CONTEXT_BUCKETS if size >= num_all))
+
+
+def captured_shapes() -> tuple[PrefillShape, ...]:
+    """List the shapes of short prompts; longer ones are long enough that their launches cost little beside them."""
+    contexts = CONTEXT_BUCKETS[:_NUM_CAPTURED_CONTEXTS]
+    return tuple(PrefillShape(tokens, context) for tokens in TOKEN_BUCKETS for context in contexts)
+
+
+class PrefillStep:
+    """The prefill of one shape; ``run`` is what a graph captures."""
+
+    def __init__(
+        self,
+        model: Backbone,
+        cache: PagedKV,
+        state: SlotState,
+        kernels: Kernels,
+        shape: PrefillShape,
+        *,
+        num_product_rows: int,
+    ) -> None:
+        """Allocate what the host fills in; ``num_product_rows`` is of the product behind the last token."""
+        self._model, self._cache, self._state, self._shape = model, cache, state, shape
+        self.inputs = torch.zeros(shape.num_tokens, NUM_CODEBOOKS + 2, dtype=torch.long, device=model.device)
+        """Of each token: its eight codes, its text id, and 1 where the codes count. Padding is text id 0."""
+        self.span = torch.zeros(_NUM_NUMBERS + state.tables.shape[1], dtype=torch.long, device=model.device)
+        """Slot, slot to draw for, first position, number of tokens; then the slot's blocks."""
+        self._layers = Layers(model, cache, kernels, num_tokens=shape.num_tokens, num_rows=shape.num_tokens)
+        self._head = RowHead(model, kernels, num_rows=1)
+        self._last = torch.zeros(num_product_rows, model.config.hidden_size, dtype=model.dtype, device=model.device)
+
+    @property
+    def rows(self) -> Tensor:
+        """The row drawn behind the part, ``[1, 8]``."""
+        return self._head.rows
+
+    def layout(self, part: PrefillPart) -> tuple[Tensor, Tensor]:
+        """Lay out ``inputs`` and ``span`` on the host."""
+        rows = [(0,) * NUM_CODEBOOKS + (p, 0) if isinstance(p, int) else (*p, 0, 1) for p in part.positions]
+        inputs = torch.zeros(self.inputs.shape, dtype=torch.long)
+        inputs[: len(rows)] = torch.tensor(rows, dtype=torch.long)
+        span = torch.zeros(self.span.shape, dtype=torch.long)
+        drawing_slot = part.slot if part.is_last else self._state.num_slots  # a scratch slot is done, and draws nothing
+        span[:_NUM_NUMBERS] = torch.tensor((part.slot, drawing_slot, part.first, len(rows)))
+        span[_NUM_NUMBERS : _NUM_NUMBERS + len(part.blocks)] = torch.tensor(part.blocks)
+        return inputs, span
+
+    @torch.inference_mode()
+    def run(self) -> None:
+        """Compute the part, and draw the row behind it."""
+        state, device = self._state, self._model.device
+        slot, drawing_slot, first, length = self.span[:1], self.span[1:2], self.span[2], self.span[3]
+        table = self.span[_NUM_NUMBERS:]
+        state.tables.index_copy_(0, slot, table.int()[None])
+        state.lengths.index_copy_(0, slot, (first + length).int()[None])
+        steps = torch.arange(self._shape.num_tokens, device=device)
+        is_real = steps < length
+        positions = torch.where(is_real, first + steps, 0)
+        places = torch.where(is_real, self._places(table, positions), self._scratch())
+        read = torch.arange(self._shape.num_context, device=device)
+        seen = read <= positions[:, None]  # [tokens, context]
+        # What lies behind the slot's own positions is not seen, but would count if it were no number: it may be of a
+        # sequence that was given up for that. So the slot's first position is read instead.
+        context = self._places(table, torch.where(read < first + length, read, 0))
+
+        def attend(query: Tensor, keys: Tensor, values: Tensor, mixed: Tensor) -> None:
+            answer = F.scaled_dot_product_attention(
+                query.transpose(0, 1)[None],
+                keys[context].transpose(0, 1)[None],
+                values[context].transpose(0, 1)[None],
+                attn_mask=seen,
+                enable_gqa=True,
+            )
+            mixed.copy_(answer[0].transpose(0, 1))
+
+        self._layers.hidden.copy_(self._embed())
+        self._layers.run(positions, places, attend)
+        self._last[:1] = self._layers.normed.index_select(0, (length - 1).clamp_min(0)[None])
+        self._head.run(self._last, state, drawing_slot)
+
+    def _embed(self) -> Tensor:
+        codes, ids, is_row = self.inputs[:, :NUM_CODEBOOKS], self.inputs[:, -2], self.inputs[:, -1:]
+        return torch.where(is_row.bool(), self._model.embed_rows(codes), self._model.embed_text(ids))
+
+    def _places(self, table: Tensor, positions: Tensor) -> Tensor:
+        size = self._cache.block_size
+        return table[(positions // size).clamp_max(len(table) - 1)] * size + positions % size
+
+    def _scratch(self) -> Tensor:
+        """Where padding tokens write: the scratch block of padding row 0, which no prefill reads."""
+        return self._state.tables[self._state.num_slots, 0].long() * self._cache.block_size
