@@ -1,7 +1,7 @@
 """What a checkpoint will take in memory, from its headers alone; what does not fit is refused instead of killed."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from antiphon_server.codec.sizes import SAMPLE_RATE_HZ, CodecSizes
 from antiphon_server.errors import InvalidField
@@ -56,6 +56,15 @@ class MemoryPlan:
         """Streams of a length that the cache holds at once, whatever the calls' limit is."""
         num_blocks = -(-num_positions // BLOCK_SIZE)
         return self.num_blocks // num_blocks
+
+    def filling(self, available: int | None) -> "MemoryPlan":
+        """Give the cache what is left of ``available`` bytes, and no more than all calls of the longest speech need."""
+        most = self.max_concurrent_calls * (CONTEXT_POSITIONS // BLOCK_SIZE)
+        if available is not None:
+            plan = replace(self, num_blocks=most)
+            room = available - (plan.fixed - plan.cache) - plan.prefill - plan.clip
+            most = min(most, room // (BLOCK_SIZE * self.bytes_per_position))
+        return replace(self, num_blocks=max(LEAST_BLOCKS, most))
 
     def lines(self, available: int | None) -> Iterator[str]:
         """Lay the plan out for people, a part a line."""

@@ -18,6 +18,7 @@ from antiphon_server.errors import UnknownVoice
 from antiphon_server.model.higgs_config import CONTEXT_POSITIONS
 from antiphon_server.model.tokenizer import TextTokenizer
 from antiphon_server.runtime.clip_encoder import ClipEncoder
+from antiphon_server.runtime.cuda.device import is_lost
 from antiphon_server.runtime.higgs_ask import Asking
 from antiphon_server.runtime.higgs_options import HiggsOptions
 from antiphon_server.runtime.higgs_start import VOICE, Loaded, load
@@ -36,7 +37,7 @@ class HiggsSynthesizer:
         self._info: EngineInfo = loaded.info
         self._tokenizer: TextTokenizer = loaded.tokenizer
         self._loop = StepLoop(runner, time.monotonic)
-        self._steps = StepThread(self._loop)
+        self._steps = StepThread(self._loop, is_lost=is_lost)
         self._clips = ClipEncoder(loaded.codec.encode)
         room = min(CONTEXT_POSITIONS, runner.num_blocks * runner.block_size)
         self._asking = Asking(loaded.tokenizer, loaded.info, max_positions=room)

@@ -1,5 +1,8 @@
 """Options of Higgs Audio v3 TTS, checked before anything is loaded; and the memory that they ask for. No torch here."""
 
+import re
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +15,9 @@ from antiphon_server.model.inspection import Report, inspect_checkpoint
 from antiphon_server.model.memory_plan import BYTES_OF_DTYPE, LEAST_BLOCKS, MemoryPlan, memory_plan
 from antiphon_server.telemetry.progress import Progress, silent
 
+_DEVICE = re.compile(r"cpu|cuda(:[0-9]{1,2})?")
+DETERMINISMS = ("batch_invariant", "fast")
+CPU_BLOCKS = 2048
 MOST_CALLS = 64
 """Rows of one decode step; a call's bits must not depend on how many others there are."""
 
@@ -23,36 +29,42 @@ class HiggsOptions:
     checkpoint: str = ""
     """Folder of the checkpoint, or its id on a hub: ``owner/name`` or ``owner/name@revision``. Required."""
     device: str = "cpu"
+    """cpu, cuda or cuda:N."""
     dtype: str = "bfloat16"
     """bfloat16, as published, or float32."""
     threads: int = field(default=2, metadata={"least": 1})
     """Threads of one operation on a CPU."""
     max_concurrent_calls: int = field(default=16, metadata={"least": 1})
-    num_blocks: int = field(default=2048, metadata={"least": LEAST_BLOCKS})
-    """Blocks of 16 positions for keys and values."""
+    num_blocks: int = field(default=0, metadata={"least": 0})
+    """Blocks of 16 positions for keys and values, 64 at least. 0: 2048 on a CPU; on a GPU as many as fit, up to what
+    ``max_concurrent_calls`` of the longest speech can use."""
+    determinism: str = "batch_invariant"
+    """batch_invariant: a seeded call's samples do not depend on what is spoken beside it. fast: they may."""
+    graphs: bool = True
+    """Whether a GPU replays captured graphs; without them it is slower, for comparison only."""
     guard: bool = True
     """Whether speech that does not end is cut and called RUNAWAY, where a call says nothing: rows by the length of the
     text, and silence."""
 
     def check(self) -> None:
-        """Refuse what this build cannot do.
+        """Refuse what cannot be used.
 
         Raises:
-            InvalidField: If there is no checkpoint, or device or dtype is unknown or not built.
+            InvalidField: If there is no checkpoint, or another option is unknown or out of range.
         """
         if not self.checkpoint:
             raise InvalidField(
                 "tts.checkpoint is required: the folder of a Higgs Audio v3 TTS checkpoint, or its id on a hub",
                 field="checkpoint",
             )
-        if self.device.partition(":")[0] == "cuda":
+        if not _DEVICE.fullmatch(self.device):
+            raise InvalidField(f"device must be cpu, cuda or cuda:N, not {self.device!r}", field="device")
+        if self.determinism not in DETERMINISMS:
             raise InvalidField(
-                f"device {self.device!r} needs a runtime for CUDA, which this version does not have; it computes on "
-                "device 'cpu' alone",
-                field="device",
+                f"determinism must be {' or '.join(DETERMINISMS)}, not {self.determinism!r}", field="determinism"
             )
-        if self.device != "cpu":
-            raise InvalidField(f"device must be cpu, not {self.device!r}", field="device")
+        if 0 < self.num_blocks < LEAST_BLOCKS:
+            raise InvalidField(f"num_blocks must be at least {LEAST_BLOCKS}, not {self.num_blocks}", field="num_blocks")
         if self.dtype not in BYTES_OF_DTYPE:
             raise InvalidField(f"dtype must be {' or '.join(BYTES_OF_DTYPE)}, not {self.dtype!r}", field="dtype")
         if self.max_concurrent_calls > MOST_CALLS:
@@ -66,12 +78,28 @@ def settled(options: Mapping[str, object], progress: Progress = silent) -> dict[
     """Check options and put the folder in place of an id, downloading what is missing.
 
     Raises:
-        InvalidField: If an option is unknown or out of range.
+        InvalidField: If an option is unknown or out of range, or the GPU will not do.
         ModelNotInstalled: If there is no such checkpoint, or it cannot be downloaded.
     """
     checked = parse_options(options, HiggsOptions)
     checked.check()
+    if checked.device != "cpu":
+        _check_gpu(checked.device)
     return {**options, "checkpoint": str(find_checkpoint(checked.checkpoint, progress))}
+
+
+def _check_gpu(device: str) -> None:
+    """Ask another process, before gigabytes are fetched: torch stays out of this one."""
+    command = [sys.executable, "-m", "antiphon_server.runtime.cuda.device", device]
+    asked = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own interpreter
+    if refusal := asked.stdout.strip():
+        raise InvalidField(refusal, field="device")
+    if asked.returncode:
+        raise InvalidField(
+            f"device {device!r} cannot be looked at ({asked.stderr.strip().splitlines()[-1][:200]}): "
+            "install the higgs extra, which brings torch",
+            field="device",
+        )
 
 
 def explained(options: Mapping[str, object]) -> Iterator[str]:
@@ -84,7 +112,8 @@ def explained(options: Mapping[str, object]) -> Iterator[str]:
     checked = parse_options(options, HiggsOptions)
     checked.check()
     folder = find_checkpoint(checked.checkpoint, may_download=False)
-    plan, available = plan_of(checked, usable(folder)), available_bytes()
+    available = available_bytes() if checked.device == "cpu" else None
+    plan = plan_of(checked, usable(folder), available)
     yield f"memory of Higgs Audio v3 TTS in {checked.dtype} on {checked.device}, by the headers of {folder}"
     yield from plan.lines(available)
     if remark := plan.remark(available):
@@ -103,15 +132,16 @@ def usable(folder: Path) -> Report:
     return report
 
 
-def plan_of(options: HiggsOptions, report: Report) -> MemoryPlan:
-    """Plan the memory of a checkpoint without problems."""
+def plan_of(options: HiggsOptions, report: Report, available: int | None) -> MemoryPlan:
+    """Plan the memory of a checkpoint without problems, where ``available`` bytes are free; None: nobody knows."""
     assert report.config is not None
     assert report.codec is not None
-    return memory_plan(
+    plan = memory_plan(
         report.config,
         report.codec,
         report.tensors,
         dtype=options.dtype,
-        num_blocks=options.num_blocks,
+        num_blocks=options.num_blocks or CPU_BLOCKS,
         max_concurrent_calls=options.max_concurrent_calls,
     )
+    return plan if options.num_blocks or options.device == "cpu" else plan.filling(available)

@@ -3,13 +3,16 @@
 import hashlib
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from antiphon_server.codec.higgs_codec import HiggsCodec
 from antiphon_server.codec.sizes import NUM_QUANTIZERS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from antiphon_server.engine.protocol import EngineInfo, EngineVoice
+from antiphon_server.engine.runner import Runner
 from antiphon_server.engine.voice_names import FOREIGN_VOICES
 from antiphon_server.model.available_memory import available_bytes
 from antiphon_server.model.backbone import Backbone
@@ -20,6 +23,9 @@ from antiphon_server.model.languages import LANGUAGES
 from antiphon_server.model.layout import CODEC_PREFIX
 from antiphon_server.model.memory_plan import BLOCK_SIZE, MemoryPlan
 from antiphon_server.model.tokenizer import DELIVERY_TAGS, TextTokenizer
+from antiphon_server.runtime.cuda.device import cuda_device, free_bytes, set_numerics
+from antiphon_server.runtime.cuda.graph_runner import INVARIANT_ROWS, GraphSettings
+from antiphon_server.runtime.cuda.start import start_runner
 from antiphon_server.runtime.higgs_options import HiggsOptions, plan_of
 from antiphon_server.runtime.higgs_runner import HiggsRunner
 from antiphon_server.telemetry.progress import ProgressLine
@@ -38,7 +44,7 @@ class Loaded:
 
     tokenizer: TextTokenizer
     codec: HiggsCodec
-    runner: HiggsRunner
+    runner: Runner
     info: EngineInfo
 
 
@@ -51,21 +57,40 @@ def load(options: HiggsOptions) -> Loaded:
     """
     options.check()
     torch.set_num_threads(options.threads)
+    device = torch.device("cpu") if options.device == "cpu" else cuda_device(options.device)
     checkpoint = open_checkpoint(find_checkpoint(options.checkpoint, ProgressLine("checkpoint: downloaded", _log.info)))
-    _check_memory(plan_of(options, checkpoint.report), available_bytes())
+    available = available_bytes() if device.type == "cpu" else free_bytes(device)
+    plan = plan_of(options, checkpoint.report, available)
+    _check_memory(plan, available)
     tokenizer = TextTokenizer(checkpoint.folder / "tokenizer.json")
-    backbone = Backbone(checkpoint.config, dtype=_DTYPES[options.dtype], device=options.device)
-    weights = checkpoint.codec_buffers()
-    checkpoint.fill({**dict(backbone.named()), **weights}, ProgressLine("checkpoint: read", _log.info))
-    codec = HiggsCodec({name.removeprefix(CODEC_PREFIX): tensor for name, tensor in weights.items()})
-    runner = HiggsRunner(
-        backbone,
-        codec,
-        num_blocks=options.num_blocks,
+    backbone = Backbone(checkpoint.config, dtype=_DTYPES[options.dtype], device=device)
+    buffers = checkpoint.codec_buffers()
+    checkpoint.fill({**dict(backbone.named()), **buffers}, ProgressLine("checkpoint: read", _log.info))
+    weights = {name.removeprefix(CODEC_PREFIX): tensor.to(device) for name, tensor in buffers.items()}
+    runner = _runner(backbone, weights, options, plan)
+    return Loaded(tokenizer, HiggsCodec(weights), runner, _info(checkpoint, options))
+
+
+def _runner(backbone: Backbone, weights: Mapping[str, Tensor], options: HiggsOptions, plan: MemoryPlan) -> Runner:
+    is_invariant = options.determinism == "batch_invariant"
+    if backbone.device.type == "cpu":
+        return HiggsRunner(
+            backbone,
+            HiggsCodec(weights),
+            num_blocks=plan.num_blocks,
+            block_size=BLOCK_SIZE,
+            max_sequences=options.max_concurrent_calls,
+            is_invariant=is_invariant,
+        )
+    set_numerics()
+    settings = GraphSettings(
+        num_blocks=plan.num_blocks,
         block_size=BLOCK_SIZE,
         max_sequences=options.max_concurrent_calls,
+        is_invariant=is_invariant,
+        is_eager=not options.graphs,
     )
-    return Loaded(tokenizer, codec, runner, _info(checkpoint, options))
+    return start_runner(backbone, weights, settings)
 
 
 def _check_memory(plan: MemoryPlan, available: int | None) -> None:
@@ -105,8 +130,10 @@ def _info(checkpoint: Checkpoint, options: HiggsOptions) -> EngineInfo:
 
 
 def _revision(checkpoint: Checkpoint, options: HiggsOptions) -> str:
-    """Say what decides the samples: the weights, and in what and on what kind of device they are computed with."""
-    return f"{_weights(checkpoint)}-{options.dtype}-{options.device.partition(':')[0]}"
+    """Say what decides the samples: the weights, and how their matrix products are computed."""
+    kind = options.device.partition(":")[0]
+    rows = "any" if options.determinism == "fast" else options.max_concurrent_calls if kind == "cpu" else INVARIANT_ROWS
+    return f"{_weights(checkpoint)}-{options.dtype}-{kind}-{rows}"
 
 
 def _weights(checkpoint: Checkpoint) -> str:

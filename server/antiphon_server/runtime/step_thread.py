@@ -1,21 +1,41 @@
 """The thread that owns a step loop, and how coroutines hand it work and hear what becomes of it."""
 
 import asyncio
+import os
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 
 from antiphon_server.engine.sequence import Ask, Sequence
 from antiphon_server.engine.step_loop import StepLoop
 from antiphon_server.errors import EngineFailed, SpeechError
 
+_LAST_WORDS_S = 0.5
+
+
+def leave_process() -> None:
+    """End this process when its callers have heard why; whoever watches over it starts another."""
+    threading.Timer(_LAST_WORDS_S, os._exit, (70,)).start()
+
 
 class StepThread:
     """Steps while there is work, sleeps while there is none."""
 
-    def __init__(self, loop: StepLoop) -> None:
-        """Begin to step."""
-        self._loop = loop
+    def __init__(
+        self,
+        loop: StepLoop,
+        *,
+        is_lost: Callable[[Exception], bool] = lambda _error: False,
+        leave: Callable[[], None] = leave_process,
+    ) -> None:
+        """Begin to step.
+
+        Args:
+            loop: What to step.
+            is_lost: Whether a failure leaves nothing that could go on, such as a GPU whose context is broken.
+            leave: Called once behind such a failure; nothing is stepped any more.
+        """
+        self._loop, self._is_lost, self._leave = loop, is_lost, leave
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="steps", daemon=True)
         self._thread.start()
@@ -50,6 +70,9 @@ class StepThread:
                     pass
             except Exception as error:  # noqa: BLE001 - whatever the runner raised, its callers must hear of it
                 self._loop.fail_all(EngineFailed(f"the speech model failed ({type(error).__name__})"))
+                if self._is_lost(error):
+                    self._leave()
+                    return
             self._wake.wait(self._loop.deadline_in_s())
 
 

@@ -20,7 +20,7 @@ def test_weights_computed_with_in_another_dtype_are_another_revision(tmp_path):
     ]
     assert len(set(revisions[:3])) == 3
     assert revisions[0] == revisions[3]
-    assert [revision.partition("-")[2] for revision in revisions[:2]] == ["float32-cpu", "bfloat16-cpu"]
+    assert [revision.partition("-")[2] for revision in revisions[:2]] == ["float32-cpu-16", "bfloat16-cpu-16"]
     assert revisions[0].partition("-")[0] == revisions[1].partition("-")[0]
 
 

@@ -1,6 +1,9 @@
 """Coroutines on one side, the thread that steps on the other."""
 
 import asyncio
+import subprocess
+import sys
+import threading
 import time
 from contextlib import aclosing
 
@@ -9,6 +12,7 @@ import pytest
 from antiphon_server.engine.sequence import MAX_UNDELIVERED_SAMPLES, Finish, Sequence
 from antiphon_server.engine.step_loop import StepLoop
 from antiphon_server.errors import EngineFailed
+from antiphon_server.runtime.cuda.device import is_lost
 from antiphon_server.runtime.step_thread import StepThread
 from support.scripted_runner import ScriptedRunner, speech_rows
 from support.stepping import ask
@@ -73,3 +77,24 @@ async def test_a_failed_runner_fails_who_was_there_and_serves_who_comes_after():
     items = [item async for item in steps.generate(ask(1))]
     assert items[-1].finish is Finish.STOP
     await until(lambda: loop.is_idle)
+
+
+class Broken(ScriptedRunner):
+    def launch(self, parts):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+
+async def test_a_lost_device_fails_who_was_there_and_ends_the_stepping():
+    left = threading.Event()
+    loop = StepLoop(Broken(num_blocks=400), time.monotonic)
+    steps = StepThread(loop, is_lost=is_lost, leave=left.set)
+    with pytest.raises(EngineFailed, match="RuntimeError"):
+        [item async for item in steps.generate(ask(1))]
+    await until(left.is_set)
+    await until(lambda: not steps._thread.is_alive())
+
+
+def test_the_process_leaves_when_its_callers_have_heard():
+    code = "from antiphon_server.runtime.step_thread import leave_process; leave_process(); print('heard', flush=True)"
+    left = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (left.returncode, left.stdout) == (70, "heard\n")

@@ -1,0 +1,31 @@
+"""How the runner starts on a GPU: kernels, decoder, memory, and every graph captured before the first call."""
+
+import logging
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from antiphon_server.codec.channels_last import ChannelsLastDecoder
+from antiphon_server.model.backbone import Backbone
+from antiphon_server.runtime.cuda.graph_runner import GraphRunner, GraphSettings
+from antiphon_server.runtime.kernels.choice import choose
+
+_log = logging.getLogger(__name__)
+_MB = 1_000_000
+
+
+def start_runner(model: Backbone, codec_weights: Mapping[str, Tensor], settings: GraphSettings) -> GraphRunner:
+    """Build and capture a runner for weights that are on a GPU."""
+    kernels = choose(is_triton=True)
+    decoder = ChannelsLastDecoder(codec_weights, device=model.device, snake=kernels.snake)
+    runner = GraphRunner(model, decoder, kernels, settings)
+    runner.capture()
+    for name, graphs in (("steps", runner.graphs), ("codec", runner.codec_graphs)):
+        _log.info(
+            "graphs captured name=%s count=%d ms=%.0f mb=%.0f",
+            name,
+            len(graphs.entries),
+            sum(entry.capture_ms for entry in graphs.entries),
+            sum(entry.num_bytes for entry in graphs.entries) / _MB,
+        )
+    return runner
