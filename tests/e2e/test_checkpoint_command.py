@@ -22,6 +22,11 @@ def test_a_made_checkpoint_is_described_and_found_right(tmp_path):
     assert found.returncode == 0
     assert "3 layers of 64, 4 heads on 2" in found.stdout
     assert found.stdout.endswith("Nothing is wrong.\n")
+    (tmp_path / "tiny" / "tokenizer.json").write_text("{}")
+    damaged = command("inspect", tmp_path / "tiny")
+    assert damaged.returncode == 1
+    assert "wrong: the checkpoint's tokenizer.json cannot be read" in damaged.stdout
+    assert damaged.stdout.endswith("\n1 thing is wrong.\n")
 
 
 def test_what_is_wrong_is_listed(tmp_path):

@@ -5,12 +5,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from antiphon_server.errors import SpeechError
+from antiphon_server.errors import ModelNotInstalled, SpeechError
 from antiphon_server.model.hub import find_checkpoint
-from antiphon_server.model.inspection import Report, inspect_checkpoint
+from antiphon_server.model.inspection import TOKENIZER, Report, inspect_checkpoint
 from antiphon_server.model.make import SIZES, make_checkpoint
+from antiphon_server.model.tokenizer import TextTokenizer
 from antiphon_server.telemetry.progress import progress_on_stderr
 
+_FINE = "Nothing is wrong."
 _EPILOG = """\
 examples:
   antiphon checkpoint inspect ./higgs-audio-v3-tts-4b         what it is, and everything that is wrong with it
@@ -46,15 +48,28 @@ def _parser() -> argparse.ArgumentParser:
 
 def _inspect(checkpoint: str) -> int:
     try:
-        report = inspect_checkpoint(find_checkpoint(checkpoint, progress_on_stderr("downloaded")))
+        folder = find_checkpoint(checkpoint, progress_on_stderr("downloaded"))
+        report = inspect_checkpoint(folder)
     except SpeechError as error:
         return _failed(error.message)
+    problems = [*report.problems, *_of_tokenizer(folder)]
     for line in _described(report):
         _say(line)
-    for problem in report.problems:
+    for problem in problems:
         _say(f"wrong: {problem}")
-    _say(f"{len(report.problems)} things are wrong." if report.problems else "Nothing is wrong.")
-    return 1 if report.problems else 0
+    _say(f"{len(problems)} {'thing is' if len(problems) == 1 else 'things are'} wrong." if problems else _FINE)
+    return 1 if problems else 0
+
+
+def _of_tokenizer(folder: Path) -> list[str]:
+    """Open it, which the server does as it loads; the report has only looked whether it is there."""
+    path = folder / TOKENIZER
+    try:
+        if path.is_file():
+            TextTokenizer(path)
+    except ModelNotInstalled as error:
+        return [error.message]
+    return []
 
 
 def _described(report: Report) -> list[str]:
