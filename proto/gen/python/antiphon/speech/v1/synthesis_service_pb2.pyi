@@ -1243,9 +1243,9 @@ class ExplainedSegment(_message.Message):
     pause_before_ms: _builtins.int
     """Output only. Exact silence before it, in milliseconds."""
     speed: _builtins.float
-    """Output only. Pace after tags and config."""
+    """Output only. Pace after config, and after tags where the model does not speak them itself."""
     pitch_semitones: _builtins.float
-    """Output only. Pitch in semitones after tags, voice and config."""
+    """Output only. Pitch in semitones after config, and after tags where the model does not speak them itself."""
     num_tokens: _builtins.int
     """Output only. Text tokens; 0 on a model without a tokenizer."""
     speaker: _builtins.int
