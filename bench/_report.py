@@ -6,8 +6,15 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # this is run as a file
+
+from bench.gpu.page import gpu_section  # noqa: E402 - see above
+from bench.gpu.results import PUBLISHED as GPU_RESULTS  # noqa: E402
+
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+GPU_BEGIN, GPU_END = "<!-- gpu: begin -->", "<!-- gpu: end -->"
+PICTURES = ROOT / "docs" / "pictures"
 README = ROOT / "README.md"
 HEADLINES = (
     ("speech", "first audio, gRPC, two sentences", "text to first audio over gRPC"),
@@ -103,18 +110,23 @@ def filled(page: str, begin: str, end: str, body: str) -> str:
 
 
 def main() -> int:
-    reports = [json.loads(path.read_text()) for path in sorted((ROOT / "bench" / "results").glob("*.json"))]
+    paths = [path for path in sorted((ROOT / "bench" / "results").glob("*.json")) if path != GPU_RESULTS]
+    reports = [json.loads(path.read_text()) for path in paths]
+    section, pictures = gpu_section(GPU_RESULTS, PICTURES)
+    page = filled(PAGE.read_text(), BEGIN, END, "\n".join(map(table, reports)))
     fresh = {
-        PAGE: filled(PAGE.read_text(), BEGIN, END, "\n".join(map(table, reports))),
+        **pictures,
+        PAGE: filled(page, GPU_BEGIN, GPU_END, section),
         README: filled(README.read_text(), "<!-- figures -->", "<!-- /figures -->", headlines(reports)),
     }
-    stale = [page for page, text in fresh.items() if text != page.read_text()]
+    stale = [path for path, text in fresh.items() if not path.exists() or text != path.read_text()]
     if "--check" in sys.argv[1:]:
-        for page in stale:
-            print(f"{page.name} is not what bench/results say; run bench/_report.py", file=sys.stderr)
+        for path in stale:
+            print(f"{path.name} is not what bench/results say; run bench/_report.py", file=sys.stderr)
         return int(bool(stale))
-    for page in stale:
-        page.write_text(fresh[page])
+    for path in stale:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(fresh[path])
     return 0
 
 

@@ -126,7 +126,7 @@ def _write_all(jobs: Iterable[_Job], progress: Callable[[int, int], None], num_b
 
 def _write(job: _Job) -> int:
     noise = np.random.Generator(np.random.Philox(_key(job.seed, job.name)))
-    shape_of = _spread(job.name, job.shape)
+    shape_of = spread(job.name, job.shape)
     with job.path.open("r+b") as file:
         file.seek(job.at)
         for begin in range(0, job.num_values, _PIECE_VALUES):
@@ -140,7 +140,7 @@ def _key(seed: int, name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:16], "little")
 
 
-def _spread(name: str, shape: Shape) -> tuple[float, float]:
+def spread(name: str, shape: Shape) -> tuple[float, float]:
     """Mean and deviation that keep signals of ordinary size through every layer."""
     if name.endswith(("inited", "cluster_size")):
         return 1.0, 0.0
