@@ -11,13 +11,14 @@ import torch
 
 from antiphon_server.codec.delay import undelay
 from antiphon_server.engine.codec_plan import windows
-from antiphon_server.engine.runner import Draw, WindowPart
+from antiphon_server.engine.runner import DecodePart, Draw, PrefillPart, WindowPart
 from antiphon_server.runtime.higgs_runner import MOST_SEQUENCES, HiggsRunner
 from support.speak_alone import Parts, speak
 
 NUM_ROWS = 24
 PROBE = "Only this one counts."
 SEED = 3
+CROWD = [f"Number {index}." for index in range(MOST_SEQUENCES - 1)]
 TESTS = Path(__file__).parents[1]
 
 
@@ -26,11 +27,12 @@ def parts(checkpoint):
     return Parts(checkpoint.folder)
 
 
+def draw_of(sentence, index=0):
+    return Draw(seed=SEED if sentence == PROBE else index + 100, top_k=50, top_p=0.95)
+
+
 def generate(parts, sentences, *, loop=None, draw=None):
-    said = [
-        (sentence, draw or Draw(seed=SEED if sentence == PROBE else index + 100, top_k=50, top_p=0.95))
-        for index, sentence in enumerate(sentences)
-    ]
+    said = [(sentence, draw or draw_of(sentence, index)) for index, sentence in enumerate(sentences)]
     return speak(parts, loop or parts.loop(), said, NUM_ROWS)
 
 
@@ -39,12 +41,35 @@ def alone(parts):
     return generate(parts, [PROBE])[0]
 
 
+def draw_beside(parts, said):
+    """Rows of sequences of which every step draws one for each."""
+    prompts = [parts.prompt(sentence) for sentence, _ in said]
+    tables = [range(8 * slot, 8 * slot + 8) for slot in range(len(said))]
+    runner, rows = HiggsRunner(parts.backbone, None, num_blocks=8 * len(said)), []
+    for slot, (prompt, (_, draw)) in enumerate(zip(prompts, said, strict=True)):
+        runner.begin(slot, draw)
+        runner.prefill(PrefillPart(slot, prompt.positions, 0, tables[slot], is_last=True))
+        rows.append(list(runner.collect()))
+    for num_rows in range(1, NUM_ROWS):
+        lengths = [len(prompt.positions) + num_rows for prompt in prompts]
+        runner.launch([DecodePart(slot, length, tables[slot]) for slot, length in enumerate(lengths)])
+        for drawn, row in zip(rows, runner.collect(), strict=True):
+            drawn.append(row)
+    return rows
+
+
 def test_a_seeded_request_is_the_same_among_63_others(parts, alone):
-    crowd = [f"Number {index}." for index in range(MOST_SEQUENCES - 1)]
-    among = generate(parts, [*crowd[:40], PROBE, *crowd[40:]])[40]
+    said = [(sentence, draw_of(sentence, index)) for index, sentence in enumerate(CROWD)]
+    among = draw_beside(parts, [*said[:40], (PROBE, draw_of(PROBE)), *said[40:]])
+    assert among[40] == alone.end.rows
+    assert len(set(alone.end.rows)) > NUM_ROWS // 2
+    assert len(set(map(tuple, among))) == MOST_SEQUENCES
+
+
+def test_it_sounds_the_same_beside_others_that_come_and_go(parts, alone):
+    among = generate(parts, [*CROWD[:7], PROBE, *CROWD[7:12]])[7]
     assert among.end.rows == alone.end.rows
     assert among.pcm == alone.pcm
-    assert len(set(alone.end.rows)) > NUM_ROWS // 2
 
 
 async def test_a_seeded_request_is_the_same_after_a_restart(checkpoint, alone):
