@@ -14,7 +14,7 @@ from antiphon_server.engine.reference import ReferenceClip, SpeechReference
 from antiphon_server.engine.sequence import Sequence
 from antiphon_server.engine.stats import EngineStats
 from antiphon_server.engine.step_loop import StepLoop
-from antiphon_server.errors import UnknownVoice
+from antiphon_server.errors import DeadlineTooShort, UnknownVoice
 from antiphon_server.model.higgs_config import CONTEXT_POSITIONS
 from antiphon_server.model.tokenizer import TextTokenizer
 from antiphon_server.runtime.clip_encoder import ClipEncoder
@@ -65,20 +65,26 @@ class HiggsSynthesizer:
             UnknownVoice: If there is no reference and the voice is not this engine's.
             InvalidField: If a field is out of range.
             ContextOverflow: If text, reference, history and speech do not fit the model.
-            Overloaded, DeadlineTooShort: If too many wait, or too long for ``due_at``.
+            Overloaded, DeadlineTooShort: If too many wait, or too long for ``due_at`` of a first segment; a later one
+                then ends as DEADLINE.
             EngineFailed: If the model failed.
         """
         if job.voice != VOICE and not job.reference:
             raise UnknownVoice(f"voice {job.voice[:64]!r} is not {VOICE}", field="voice")
         asked, began_at = self._asking.ask(job), time.perf_counter()
-        async with aclosing(self._steps.generate(asked.ask)) as items:
-            async for item in items:
-                if isinstance(item, Sequence):
-                    self._asking.note_spoken(asked, item)
-                    yield _end(item, time.perf_counter() - began_at)
-                    return
-                for at in range(0, len(item), _CHUNK_BYTES):
-                    yield SpeechChunk(item[at : at + _CHUNK_BYTES])
+        try:
+            async with aclosing(self._steps.generate(asked.ask)) as items:
+                async for item in items:
+                    if isinstance(item, Sequence):
+                        self._asking.note_spoken(asked, item)
+                        yield _end(item, time.perf_counter() - began_at)
+                        return
+                    for at in range(0, len(item), _CHUNK_BYTES):
+                        yield SpeechChunk(item[at : at + _CHUNK_BYTES])
+        except DeadlineTooShort:
+            if job.is_first:
+                raise
+            yield SpeechEnd("DEADLINE")  # what was said before it stands; there is only no time for this
 
     async def warm_up(self) -> None:
         """Speak a few rows, which foretells the first sound of a whole speech, and encode a second of sound."""

@@ -16,7 +16,7 @@ from antiphon_server.model.prompt import Prompt, Reference, build_prompt
 from antiphon_server.model.tokenizer import TextTokenizer, tag_ids
 from antiphon_server.runtime.job_limits import check_job
 from antiphon_server.runtime.reference_rows import FRAME_BYTES, rows_of, voice_key
-from antiphon_server.runtime.row_cap import row_cap
+from antiphon_server.runtime.row_cap import row_cap, rows_of_pauses
 
 DEFAULT_ROWS = 2048
 MAX_CONTEXT_SEGMENTS = 4
@@ -71,7 +71,7 @@ class Asking:
             caller=job.caller,
             ramp=ramp_from(job.first_chunk_frames),
             due_at=job.due_at,
-            max_silent_frames=MAX_SILENT_FRAMES if self._is_guarded(job) else None,
+            max_silent_frames=MAX_SILENT_FRAMES + rows_of_pauses(job.tags) if self._is_guarded(job) else None,
         )
         return Asked(ask, text, None if self._continuity(job) == "NONE" else sequence)
 

@@ -45,6 +45,15 @@ def rows_to_read(text: str, tags: Sequence[str] = ()) -> float:
     return rows
 
 
+def rows_of_pauses(tags: Sequence[str]) -> int:
+    """Count the rows that pause tags may stay silent for, besides what any speech may.
+
+    >>> rows_of_pauses(["prosody:long_pause", "emotion:awe", "prosody:pause"])
+    56
+    """
+    return sum(_ROWS_OF_TAG.get(tag, 0) for tag in tags)
+
+
 def row_cap(text: str, tags: Sequence[str] = ()) -> int:
     """Count the rows after which the speech of a text is a runaway."""
     return _ROWS_AT_LEAST + math.ceil(_GENEROSITY * rows_to_read(text, tags))

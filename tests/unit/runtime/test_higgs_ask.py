@@ -12,6 +12,7 @@ from antiphon_server.engine.codec_plan import RAMP
 from antiphon_server.engine.protocol import SpeechJob
 from antiphon_server.engine.reference import SpeechReference
 from antiphon_server.engine.sequence import Finish
+from antiphon_server.engine.silence import MAX_SILENT_FRAMES
 from antiphon_server.errors import ContextOverflow, InvalidField
 from antiphon_server.runtime.higgs_ask import Asking
 from antiphon_server.runtime.row_cap import row_cap
@@ -146,7 +147,9 @@ def test_without_the_guard_rows_are_what_is_asked_and_silence_is_not_cut(asking)
     usual, more = asking.ask(free).ask, asking.ask(replace(free, max_new_tokens=3000)).ask
     assert (usual.max_rows, usual.length_finish, usual.max_silent_frames) == (2048, Finish.LENGTH, None)
     assert (more.max_rows, more.length_finish) == (3000, Finish.LENGTH)
-    assert asking.ask(JOB).ask.max_silent_frames is not None
+    assert asking.ask(JOB).ask.max_silent_frames == MAX_SILENT_FRAMES
+    paused = replace(JOB, tags=("prosody:long_pause", "prosody:long_pause"))
+    assert asking.ask(paused).ask.max_silent_frames == MAX_SILENT_FRAMES + 2 * 38
 
 
 def test_what_does_not_fit_is_refused_with_the_numbers(asking):

@@ -1,6 +1,7 @@
 """The Higgs Synthesizer with a tiny model: cloned voices, segments that go on from each other, and honest ends."""
 
 import asyncio
+import time
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pytest
 
 from antiphon_server.engine.protocol import SpeechChunk, SpeechJob
 from antiphon_server.engine.reference import ReferenceClip
-from antiphon_server.errors import ContextOverflow, UnknownVoice
+from antiphon_server.errors import ContextOverflow, DeadlineTooShort, UnknownVoice
 from antiphon_server.runtime.higgs import HiggsSynthesizer
 
 JOB = SpeechJob(text="Only this counts.", voice="default", sequence="a", max_new_tokens=120)
@@ -118,3 +119,11 @@ async def test_what_does_not_fit_and_voices_that_are_not_there_are_refused(engin
 async def test_tokens_are_counted_as_the_model_reads_them(engine):
     assert await engine.count_tokens(("", "abc", "<|audio|>", "ü")) == (0, 3, 9, 2)
     assert (await engine.info()).counts_tokens
+
+
+async def test_a_deadline_that_is_too_near_refuses_a_first_segment_and_ends_a_later_one(engine):
+    await speak(engine, max_new_tokens=24)  # now it knows how long it takes
+    with pytest.raises(DeadlineTooShort):
+        await speak(engine, due_at=time.monotonic(), is_first=True)
+    pcm, end = await speak(engine, due_at=time.monotonic())
+    assert (pcm, end.finish_reason) == (b"", "DEADLINE")
