@@ -41,7 +41,7 @@ def alone(parts):
     return generate(parts, [PROBE])[0]
 
 
-def draw_beside(parts, said):
+def draw_beside(parts, said, num_rows=NUM_ROWS):
     """Rows of sequences of which every step draws one for each."""
     prompts = [parts.prompt(sentence) for sentence, _ in said]
     tables = [range(8 * slot, 8 * slot + 8) for slot in range(len(said))]
@@ -50,8 +50,8 @@ def draw_beside(parts, said):
         runner.begin(slot, draw)
         runner.prefill(PrefillPart(slot, prompt.positions, 0, tables[slot], is_last=True))
         rows.append(list(runner.collect()))
-    for num_rows in range(1, NUM_ROWS):
-        lengths = [len(prompt.positions) + num_rows for prompt in prompts]
+    for at in range(1, num_rows):
+        lengths = [len(prompt.positions) + at for prompt in prompts]
         runner.launch([DecodePart(slot, length, tables[slot]) for slot, length in enumerate(lengths)])
         for drawn, row in zip(rows, runner.collect(), strict=True):
             drawn.append(row)
@@ -64,6 +64,23 @@ def test_a_seeded_request_is_the_same_among_63_others(parts, alone):
     assert among[40] == alone.end.rows
     assert len(set(alone.end.rows)) > NUM_ROWS // 2
     assert len(set(map(tuple, among))) == MOST_SEQUENCES
+
+
+def test_its_scores_have_the_same_bits_among_63_others(parts, monkeypatch):
+    """Codes forgive most of what other requests could do to scores; this forgives nothing."""
+    scores, logits = [], parts.backbone.logits
+
+    def noted(hidden):
+        scores.append(logits(hidden))
+        return scores[-1]
+
+    monkeypatch.setattr(parts.backbone, "logits", noted)
+    said = [(sentence, draw_of(sentence, index)) for index, sentence in enumerate(CROWD)]
+    draw_beside(parts, [(PROBE, draw_of(PROBE))], num_rows=9)
+    lonely = [each[0] for each in scores[-8:]]
+    draw_beside(parts, [*said[:40], (PROBE, draw_of(PROBE)), *said[40:]], num_rows=9)
+    among = [each[40] for each in scores[-8:]]
+    assert all(map(torch.equal, lonely, among))
 
 
 def test_it_sounds_the_same_beside_others_that_come_and_go(parts, alone):
