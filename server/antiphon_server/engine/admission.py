@@ -1,42 +1,75 @@
 """Who gets in: bounded calls, early refusal of deadlines that cannot be met, and a retry delay worth waiting for."""
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from antiphon_server.errors import DeadlineTooShort, Draining, Overloaded
 
 _WEIGHT = 0.2
 """Share of the newest call in the running means."""
+_HALF_LIFE_S = 5.0
+"""How fast a crowd is forgotten while nothing is measured; whoever is refused measures nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was measured of a model's first output."""
+
+    mean_ms: float
+    least_ms: float
+    at: float
+    """Monotonic seconds of the last measurement."""
+
+    def now_ms(self, now: float) -> float:
+        """The mean, on its way to the least that was ever measured."""
+        floor_ms = min(self.mean_ms, self.least_ms)
+        return floor_ms + (self.mean_ms - floor_ms) * math.exp2((self.at - now) / _HALF_LIFE_S)
 
 
 class Admission:
     """The door to one kind of work."""
 
-    def __init__(self, name: str, max_calls: int, first_output_ms: float = 50.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        max_calls: int,
+        first_output_ms: float = 50.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Open the door.
 
         Args:
             name: Kind of work, for messages.
             max_calls: Calls at once; one more is refused.
             first_output_ms: First guess of the time to first output.
+            clock: Monotonic seconds.
         """
         self._name = name
         self._max_calls = max_calls
         self._guess_ms = first_output_ms
-        self._first_output_ms: dict[str, float] = {}
+        self._clock = clock
+        self._known: dict[str, _Known] = {}
         self._call_s = 2.0
         self.num_running = 0
         self.is_draining = False
 
     def predict_first_output_ms(self, model: str = "") -> float:
         """Predict a model's time to first output from what was measured of it and how many wait beside."""
-        return self._first_output_ms.get(model, self._guess_ms) * (1 + self.num_running / 2)
+        return self._alone_ms(model) * (1 + self.num_running / 2)
 
     def measured(self, first_output_ms: float, model: str = "") -> None:
         """Learn from the time to first output of a call to a model."""
-        known_ms = self._first_output_ms.get(model, self._guess_ms)
-        self._first_output_ms[model] = known_ms + _WEIGHT * (first_output_ms - known_ms)
+        known_ms, known = self._alone_ms(model), self._known.get(model)
+        least_ms = first_output_ms if known is None else min(known.least_ms, first_output_ms)
+        mean_ms = known_ms + _WEIGHT * (first_output_ms - known_ms)
+        self._known[model] = _Known(mean_ms, least_ms, self._clock())
+
+    def _alone_ms(self, model: str) -> float:
+        known = self._known.get(model)
+        return self._guess_ms if known is None else known.now_ms(self._clock())
 
     @contextmanager
     def enter(self, time_remaining_s: float | None, model: str = "") -> Iterator[None]:

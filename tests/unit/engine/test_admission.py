@@ -1,3 +1,5 @@
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,3 +81,19 @@ def test_many_equal_measurements_become_the_guess():
     for _ in range(100):
         door.measured(50.0)
     assert door.predict_first_output_ms() == pytest.approx(50.0, rel=0.01)
+
+
+def test_an_idle_server_forgets_how_long_a_crowd_had_to_wait():
+    now = [0.0]
+    door = Admission("synthesis", 64, first_output_ms=200.0, clock=lambda: now[0])
+    for first_output_ms in [200.0] + [8000.0] * 40:
+        door.measured(first_output_ms)
+    assert isinstance(refusal(door, 1.0), DeadlineTooShort)
+    for _ in range(60):  # whoever is refused measures nothing, and yet it ends
+        now[0] += 0.5
+        with contextlib.suppress(DeadlineTooShort), door.enter(1.0):
+            break
+    else:
+        pytest.fail("refused for ever")
+    now[0] += 1000.0
+    assert door.predict_first_output_ms() == pytest.approx(200.0)
