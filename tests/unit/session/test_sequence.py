@@ -92,6 +92,16 @@ def test_after_an_utterance_that_was_cut_no_token_is_as_any_other():
     assert len({first, sequence.begin(settings).token, sequence.begin(settings).token}) == 3
 
 
+def test_an_utterance_that_the_clock_ended_is_equal_to_no_other():
+    tokens = set()
+    for _ in range(2):
+        sequence = CallSequence()
+        replay = sequence.begin(speech_settings())
+        sequence.end(replay, is_repeatable=False)
+        tokens.add(replay.token)
+    assert len(tokens) == 2
+
+
 async def test_all_utterances_of_a_call_are_one_sequence_that_no_other_call_has():
     engines = [EchoSynthesizer(), EchoSynthesizer()]
     for engine in engines:
