@@ -1,7 +1,7 @@
 """Text to token ids, with the model's own tokens out of the reach of whatever the text says."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -47,13 +47,6 @@ class TextTokenizer:
     def encode(self, text: str) -> list[int]:
         """Encode plain text; no start or end token, nothing stripped. Empty text has no ids."""
         return list(self._plain.encode(text, add_special_tokens=False).ids)
-
-    def encode_tagged(self, parts: Iterable[str | int]) -> list[int]:
-        """Encode stretches of text with tag ids between them, each stretch on its own."""
-        ids: list[int] = []
-        for part in parts:
-            ids += [part] if isinstance(part, int) else self.encode(part)
-        return ids
 
 
 def tag_ids(tags: Sequence[str]) -> list[int]:

@@ -50,9 +50,9 @@ def test_the_first_fixture_is_encoded_as_published(published):
 
 
 def test_the_fixture_with_tags_is_encoded_as_published(published):
-    parts = [*tag_ids(["emotion:elation"]), "Welcome aboard. Hello there ", *tag_ids(["prosody:pause"])]
+    before, after = (published.encode(text) for text in ("Welcome aboard. Hello there ", " and thanks for listening."))
     ids = "151667 151672 151681 13936 36506 13 21927 1052 220 151722 323 9339 369 14289 13 151670"
-    prompt = build_prompt(published.encode_tagged([*parts, " and thanks for listening."]))
+    prompt = build_prompt([*tag_ids(["emotion:elation"]), *before, *tag_ids(["prosody:pause"]), *after])
     assert list(prompt.positions) == list(map(int, ids.split()))
 
 
