@@ -59,7 +59,7 @@ def read_header(path: Path) -> dict[str, Stored]:
         raise _cut(path, num_bytes, f"the {_LENGTH_BYTES + num_header:,} of its header alone")
     try:
         stored, num_data = _parsed(path, json.loads(text))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise ModelNotInstalled(f"{path.name} is damaged: it does not begin with a safetensors header") from error
     num_wanted = _LENGTH_BYTES + num_header + num_data
     if num_bytes < num_wanted:
@@ -80,7 +80,9 @@ def _parsed(path: Path, header: Mapping[str, Any]) -> tuple[dict[str, Stored], i
             continue
         begin, end = map(int, entry["data_offsets"])
         one = Stored(path, tuple(map(int, entry["shape"])), str(entry["dtype"]), begin)
-        if end - begin != one.num_values * BYTES_OF.get(one.dtype, 0) and one.dtype in BYTES_OF:
+        if one.dtype in BYTES_OF and end - begin != one.num_bytes:
+            raise ValueError(name)
+        if min((begin, *one.shape)) < 0:
             raise ValueError(name)
         stored[name], num_data = one, max(num_data, end)
     return stored, num_data

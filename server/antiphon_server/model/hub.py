@@ -4,10 +4,12 @@ The hub's own client fetches and keeps the files; it reads HF_HOME, HF_TOKEN, HF
 and JSON are fetched, and nothing that could run. What is here once is used without asking the hub again.
 """
 
+import contextlib
 import errno
 import importlib
 import io
 import logging
+import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -24,7 +26,7 @@ ALIASES = {
 }
 """Ids that may be given without their owner."""
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
-_ID = re.compile(rf"({_NAME}/{_NAME})(?:@([A-Za-z0-9][A-Za-z0-9._/-]{{0,127}}))?")
+_ID = re.compile(rf"({_NAME}/{_NAME})(?:@((?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{{0,127}}))?")
 _GB = 1_000_000_000
 _REFUSED = (401, 403)
 _MISSING = 404
@@ -49,10 +51,12 @@ def named(text: str) -> Path | HubModel:
     Raises:
         InvalidField: If it is neither, or a file.
     """
-    path = Path(text).expanduser()
-    if path.is_dir():
+    path = Path(text)
+    with contextlib.suppress(RuntimeError):  # nobody has that name
+        path = path.expanduser()
+    if os.path.isdir(path):  # noqa: PTH112 - Path's own raises where a name is too long
         return path
-    if path.exists():
+    if os.path.exists(path):  # noqa: PTH110
         raise InvalidField(f"checkpoint {text!r} is a file; give the folder that holds it", field="checkpoint")
     alias, _, revision = text.partition("@")
     full = f"{ALIASES[alias]}@{revision}".removesuffix("@") if alias in ALIASES else text

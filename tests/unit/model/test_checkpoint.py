@@ -121,6 +121,13 @@ def test_a_file_that_is_no_safetensors_file_is_named(folder, content):
     assert len(inspect_checkpoint(folder).problems) == 1
 
 
+@pytest.mark.parametrize("entry", ['[Infinity],"data_offsets":[0,4]', '[-1],"data_offsets":[4,0]', "[" * 100_000])
+def test_a_header_of_impossible_numbers_or_without_end_is_damaged(folder, entry):
+    header = f'{{"a":{{"dtype":"F32","shape":{entry}}}}}'.encode()
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    assert problems(folder) == "model.safetensors is damaged: it does not begin with a safetensors header"
+
+
 def test_a_file_longer_than_its_header_says_is_damaged(folder):
     with (folder / "model.safetensors").open("ab") as file:
         file.write(b"more")

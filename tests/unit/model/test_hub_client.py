@@ -31,7 +31,11 @@ def test_ids_are_read_with_and_without_owner_and_revision(text, model):
 
 
 @pytest.mark.parametrize(
-    "text", ["./nowhere", "a/b/c", "a/b@../../etc", "a/b@", "http://127.0.0.1/x", "/no/folder", "x", " "]
+    "text",
+    [
+        *("./nowhere", "a/b/c", "/no/folder", "x", " ", "x" * 5000, "~nobody-of-this-name/x"),
+        *("a/b@../../etc", "a/b@x/../../etc", "a/b@", "http://127.0.0.1/x"),
+    ],
 )
 def test_what_can_be_no_id_is_never_asked_for(text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
