@@ -210,6 +210,17 @@ async def test_a_batch_clones_for_every_item_or_for_one():
         assert results[0]["error"]["param"] == "reference_codes"
 
 
+async def test_libraries_that_must_name_a_voice_learn_which_one_goes_with_a_clip():
+    async with compat() as (peer, http):
+        refused = await http.post(ROUTE, json={"input": "a", "voice": "alloy", "ref_audio": URI})
+        assert (refused.status, (await refused.json())["error"]["message"].rpartition("name the voice ")[2]) == (
+            400,
+            "default.",
+        )
+        assert (await http.post(ROUTE, json={"input": "a", "voice": "default", "ref_audio": URI})).status == 200
+        assert len(peer.requests[0].config.references) == 1
+
+
 async def test_an_item_of_a_batch_with_its_own_voice_takes_no_part_of_the_defaults_one():
     items = [
         {"input": "a", "ref_audio": URI},

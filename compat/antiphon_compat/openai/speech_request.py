@@ -114,7 +114,8 @@ def read_plan(fields: Fields, *, default_format: str) -> SpeechPlan:
     voice, references = _voice(fields), read_references(fields)
     is_voice_named = voice not in (None, DEFAULT_VOICE)
     if fields.raw("ref_audio") is not None and is_voice_named:
-        raise ApiError.invalid("voice", "voice and ref_audio exclude each other; leave one out.")
+        message = "voice and ref_audio exclude each other; leave one out, or name the voice default."
+        raise ApiError.invalid("voice", message)
     config = synthesis_service_pb2.SynthesisConfig(
         model=fields.text("model", max_chars=_MAX_NAME_CHARS) or "",
         voice="" if references.clips else voice or "",
