@@ -440,7 +440,9 @@ class SamplingParams(_message.Message):
     seed: _builtins.int
     """Optional. 0 to 2^63 - 1. The same seed and text give the same samples. Absent: drawn, and reported in the end."""
     max_new_tokens: _builtins.int
-    """Optional. Upper bound of codec frames per segment, 1 to 8192. Absent: the model's."""
+    """Optional. Upper bound of the model's rows per segment, 1 to 8192; one codec frame each, but Higgs Audio v3 gives 7
+    frames fewer than rows. Too few for any sound: INVALID_ARGUMENT. Absent: the model's.
+    """
     ras_window_frames: _builtins.int
     """Optional. Window of the repetition guard in frames, 0 to 1024; 0 switches it off. Absent: the model's."""
     ras_max_repeats: _builtins.int
