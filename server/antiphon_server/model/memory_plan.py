@@ -111,6 +111,11 @@ class MemoryPlan:
         if available is not None and self.fixed > available:
             raise InvalidField(self.remark(available), field="num_blocks")
 
+    def shortage(self, available: int | None) -> str:
+        """Say how many blocks would do after memory ran out although the plan had seemed to fit."""
+        most = min(self.filling(available).num_blocks, self.num_blocks * 4 // 5)
+        return f"memory ran out with num_blocks = {self.num_blocks}: set it to {max(LEAST_BLOCKS, most)} or less"
+
     def _advice(self, available: int) -> str:
         room = available - (self.fixed - self.cache)
         most = room // (BLOCK_SIZE * self.bytes_per_position)

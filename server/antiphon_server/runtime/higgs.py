@@ -36,6 +36,7 @@ class HiggsSynthesizer:
         runner = loaded.runner
         self._info: EngineInfo = loaded.info
         self._tokenizer: TextTokenizer = loaded.tokenizer
+        self._gauges = loaded.gauges
         self._loop = StepLoop(runner, time.monotonic)
         self._steps = StepThread(self._loop, is_lost=is_lost)
         self._clips = ClipEncoder(loaded.codec.encode)
@@ -55,8 +56,9 @@ class HiggsSynthesizer:
         return await asyncio.to_thread(lambda: tuple(len(self._tokenizer.encode(text)) for text in texts))
 
     async def stats(self) -> EngineStats:
-        """Read the step loop's figures; see ``Observed``."""
-        return self._loop.stats()
+        """Read the figures of step loop and runner; see ``Observed``."""
+        stats = self._loop.stats()
+        return replace(stats, gauges={**stats.gauges, **self._gauges()})
 
     async def speak(self, job: SpeechJob) -> AsyncGenerator[SpeechChunk | SpeechEnd, None]:
         """Yield the segment's sound, then one SpeechEnd; closing stops at the next step.

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +14,7 @@ from antiphon_server.codec.sizes import NUM_QUANTIZERS, SAMPLE_RATE_HZ, SAMPLES_
 from antiphon_server.engine.protocol import EngineInfo, EngineVoice
 from antiphon_server.engine.runner import Runner
 from antiphon_server.engine.voice_names import FOREIGN_VOICES
+from antiphon_server.errors import InvalidField
 from antiphon_server.model.available_memory import available_bytes
 from antiphon_server.model.backbone import Backbone
 from antiphon_server.model.checkpoint import Checkpoint, open_checkpoint
@@ -24,7 +25,7 @@ from antiphon_server.model.layout import CODEC_PREFIX
 from antiphon_server.model.memory_plan import BLOCK_SIZE, MemoryPlan
 from antiphon_server.model.tokenizer import DELIVERY_TAGS, TextTokenizer
 from antiphon_server.runtime.cuda.device import cuda_device, free_bytes, set_numerics
-from antiphon_server.runtime.cuda.graph_runner import INVARIANT_ROWS, GraphSettings
+from antiphon_server.runtime.cuda.graph_runner import INVARIANT_ROWS, GraphRunner, GraphSettings
 from antiphon_server.runtime.cuda.start import start_runner
 from antiphon_server.runtime.higgs_options import HiggsOptions, plan_of
 from antiphon_server.runtime.higgs_runner import HiggsRunner
@@ -46,6 +47,8 @@ class Loaded:
     codec: HiggsCodec
     runner: Runner
     info: EngineInfo
+    gauges: Callable[[], Mapping[str, float]] = dict
+    """What the runner tells of itself, for ``EngineStats``."""
 
 
 def load(options: HiggsOptions) -> Loaded:
@@ -62,32 +65,46 @@ def load(options: HiggsOptions) -> Loaded:
     available = available_bytes() if device.type == "cpu" else free_bytes(device)
     plan = plan_of(options, checkpoint.report, available)
     _check_memory(plan, available)
+    try:
+        return _placed(checkpoint, options, device, plan.num_blocks)
+    except torch.OutOfMemoryError as error:
+        raise InvalidField(plan.shortage(available), field="num_blocks") from error
+
+
+def _placed(checkpoint: Checkpoint, options: HiggsOptions, device: torch.device, num_blocks: int) -> Loaded:
+    """Read a checkpoint to where it is computed with."""
     tokenizer = TextTokenizer(checkpoint.folder / "tokenizer.json")
     backbone = Backbone(checkpoint.config, dtype=_DTYPES[options.dtype], device=device)
     buffers = checkpoint.codec_buffers()
     checkpoint.fill({**dict(backbone.named()), **buffers}, ProgressLine("checkpoint: read", _log.info))
     weights = {name.removeprefix(CODEC_PREFIX): tensor.to(device) for name, tensor in buffers.items()}
-    runner = _runner(backbone, weights, options, plan)
-    return Loaded(tokenizer, HiggsCodec(weights), runner, _info(checkpoint, options))
+    codec, info = HiggsCodec(weights), _info(checkpoint, options)
+    if device.type == "cpu":
+        return Loaded(tokenizer, codec, _cpu_runner(backbone, codec, options, num_blocks), info)
+    runner = _gpu_runner(backbone, weights, options, num_blocks)
+    return Loaded(tokenizer, codec, runner, info, runner.gauges)
 
 
-def _runner(backbone: Backbone, weights: Mapping[str, Tensor], options: HiggsOptions, plan: MemoryPlan) -> Runner:
-    is_invariant = options.determinism == "batch_invariant"
-    if backbone.device.type == "cpu":
-        return HiggsRunner(
-            backbone,
-            HiggsCodec(weights),
-            num_blocks=plan.num_blocks,
-            block_size=BLOCK_SIZE,
-            max_sequences=options.max_concurrent_calls,
-            is_invariant=is_invariant,
-        )
-    set_numerics()
-    settings = GraphSettings(
-        num_blocks=plan.num_blocks,
+def _cpu_runner(backbone: Backbone, codec: HiggsCodec, options: HiggsOptions, num_blocks: int) -> HiggsRunner:
+    return HiggsRunner(
+        backbone,
+        codec,
+        num_blocks=num_blocks,
         block_size=BLOCK_SIZE,
         max_sequences=options.max_concurrent_calls,
-        is_invariant=is_invariant,
+        is_invariant=options.determinism == "batch_invariant",
+    )
+
+
+def _gpu_runner(
+    backbone: Backbone, weights: Mapping[str, Tensor], options: HiggsOptions, num_blocks: int
+) -> GraphRunner:
+    set_numerics()
+    settings = GraphSettings(
+        num_blocks=num_blocks,
+        block_size=BLOCK_SIZE,
+        max_sequences=options.max_concurrent_calls,
+        is_invariant=options.determinism == "batch_invariant",
         is_eager=not options.graphs,
     )
     return start_runner(backbone, weights, settings)

@@ -114,3 +114,15 @@ def test_a_limit_of_the_older_kind_counts_and_its_number_for_none_does_not(machi
     write("sys/fs/cgroup/memory/box/memory.limit_in_bytes", "2000000000\n")
     write("sys/fs/cgroup/memory/box/memory.usage_in_bytes", "500000000\n")
     assert available_bytes(root) == 1_500_000_000
+
+
+def test_what_ran_out_all_the_same_is_told_a_number_that_would_do():
+    assert "with num_blocks = 2048: set it to 1638 or less" in plan().shortage(None)
+    assert "set it to 64 or less" in plan().shortage(12_000_000_000)
+
+
+@pytest.mark.parametrize(("free_gb", "num_blocks"), [(None, 8192), (141, 8192), (20, 2314), (1, 64)])
+def test_a_gpu_is_filled_up_to_what_all_calls_can_use(free_gb, num_blocks):
+    found = plan().filling(free_gb and free_gb * 10**9)
+    assert found.num_blocks == num_blocks
+    assert found.num_blocks == 64 or free_gb is None or found.fixed + found.prefill + found.clip <= free_gb * 10**9

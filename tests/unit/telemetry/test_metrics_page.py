@@ -1,13 +1,18 @@
 """docs/metrics.md lists every metric there is, with its kind, and no other."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from antiphon_server.engine.runner import Draw
 from antiphon_server.engine.sequence import Ask
 from antiphon_server.engine.step_loop import StepLoop
+from antiphon_server.runtime.cuda.catalogue import GraphCatalogue
+from antiphon_server.runtime.cuda.graph_runner import GraphRunner
+from antiphon_server.runtime.cuda.lane import CpuLane
 from antiphon_server.telemetry import metrics
 from antiphon_server.telemetry.engine_figures import MEANINGS, PREFIX, EngineFigures
 from support.scripted_runner import ScriptedRunner
@@ -27,9 +32,15 @@ def of_step_loop() -> dict[str, str]:
     loop.submit(Ask((1, 2), 0, Draw(seed=0), 9), Ear())
     while loop.step():
         pass
-    figures.note("tts", loop.stats())
+    stats = loop.stats()
+    figures.note("tts", replace(stats, gauges={**stats.gauges, **of_graphs()}))
     registry.register(figures)
     return {metric.name: metric.type for metric in registry.collect()}
+
+
+def of_graphs():
+    catalogue = GraphCatalogue(CpuLane(), is_eager=True)
+    return GraphRunner.gauges(SimpleNamespace(graphs=catalogue, codec_graphs=catalogue, num_eager_prefills=0))
 
 
 class Ear:

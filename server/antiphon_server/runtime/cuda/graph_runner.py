@@ -133,6 +133,17 @@ class GraphRunner:
         with self._lane.entered():
             self._state.end(slot)
 
+    def gauges(self) -> dict[str, float]:
+        """Tell what graphs there are, and what ran without one; names as in ``EngineStats``."""
+        entries = (*self.graphs.entries, *self.codec_graphs.entries)
+        return {
+            "graphs": len(entries),
+            "graph_capture_ms": sum(entry.capture_ms for entry in entries),
+            "graph_bytes": sum(entry.num_bytes for entry in entries),
+            "graph_misses": self.graphs.num_misses + self.codec_graphs.num_misses,
+            "prefills_without_graph": self.num_eager_prefills,
+        }
+
     def _decode_step(self, bucket: int) -> DecodeStep:
         num_rows = INVARIANT_ROWS if self._settings.is_invariant else bucket
         shared = self._model, self._cache, self._state, self._kernels
