@@ -80,7 +80,7 @@ class Reply:
         self._ended_turn_at = turn_ended_at
         writing = asyncio.create_task(self._write(job, act))
         try:
-            async for segment in self._script.segments():
+            async for segment, _ in self._script.segments():
                 await self._speak(segment, act)
             await writing
         finally:

@@ -15,7 +15,7 @@ class Script:
     """The segments of one utterance, written while they are already being spoken."""
 
     def __init__(self, utterance_id: str, settings: SpeechSettings) -> None:
-        """Begin an empty script; ``settings`` say how text is cut and normalised."""
+        """Begin an empty script; ``settings`` say how text is cut, normalised and spoken."""
         self.id = utterance_id
         self.began_at = time.monotonic()
         self.is_closed = False
@@ -30,8 +30,12 @@ class Script:
             settings.language or "en", settings.tag_policy, mode=settings.segmentation, max_words=settings.max_words
         )
         self._held: list[Segment] = []
-        self._segments: deque[Segment] = deque()
+        self._segments: deque[tuple[Segment, SpeechSettings]] = deque()
         self._changed = asyncio.Event()
+
+    def change(self, settings: SpeechSettings) -> None:
+        """Speak by other settings what becomes a segment from now on, however much waits that became one before."""
+        self._settings = settings
 
     def write(self, text: str, speaker: int = 0) -> None:
         """Take a part of a message; whole sentences become segments."""
@@ -66,18 +70,18 @@ class Script:
 
     def drain(self) -> list[Segment]:
         """Hand over all segments written so far."""
-        segments = list(self._segments)
+        segments = [segment for segment, _ in self._segments]
         self._segments.clear()
         self.num_waiting_characters = 0
         return segments
 
-    async def segments(self) -> AsyncIterator[Segment]:
-        """Yield segments as they are written, until the script is closed and empty."""
+    async def segments(self) -> AsyncIterator[tuple[Segment, SpeechSettings]]:
+        """Yield segments as they are written, each with its settings, until the script is closed and empty."""
         while True:
             while self._segments:
-                segment = self._segments.popleft()
+                segment, settings = self._segments.popleft()
                 self.num_waiting_characters -= len(segment.text)
-                yield segment
+                yield segment, settings
             if self.is_closed:
                 return
             self._changed.clear()
@@ -86,7 +90,7 @@ class Script:
     def _add(self, segments: list[Segment]) -> None:
         for segment in segments:
             ready = self._normalised(segment)
-            self._segments.append(ready)
+            self._segments.append((ready, self._settings))
             self.has_speech = self.has_speech or has_speech(ready.text)
             self.num_waiting_characters += len(ready.text)
         if segments:

@@ -139,8 +139,10 @@ class SpeechSession:
             await self._emit(Notice("STALE_CONTROL", "playback_position.utterance_id", message))
 
     def update(self, change: SpeechUpdate) -> None:
-        """Change voice or delivery from the next segment on."""
+        """Change voice or delivery of text that is not a segment yet; segments keep theirs, though unspoken yet."""
         self._settings = self._settings.changed(change)
+        if script := self._open_script():
+            script.change(self._settings)
 
     async def run(self) -> None:
         """Speak until ``finish`` was called and everything is said or cancelled.
@@ -195,11 +197,11 @@ class SpeechSession:
             self._utterance.wrote(last)
 
     async def _speak(self, script: Script, act: Act[SpeechEvent]) -> None:
-        async for segment in script.segments():
+        async for segment, settings in script.segments():
             if self._utterance is None:
-                self._utterance = Utterance(script.id, self._settings, self._sequence, accepted_at=script.began_at)
+                self._utterance = Utterance(script.id, settings, self._sequence, accepted_at=script.began_at)
                 await act.send(UtteranceBegan(script.id))
-            self._utterance.settings = self._settings
+            self._utterance.settings = settings
             if not self._is_late:
                 await self._note_unrendered(segment.tags, act)
                 await self._speak_segment(self._utterance, segment, act)

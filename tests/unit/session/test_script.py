@@ -74,8 +74,8 @@ async def test_segments_come_as_they_are_written_and_end_with_the_script():
     found: list[str] = []
 
     async def follow() -> None:
-        async for segment in script.segments():
-            found.append(segment.text)  # noqa: PERF401 - seen one by one
+        async for segment, _ in script.segments():
+            found.append(segment.text)
 
     following = asyncio.create_task(follow())
     script.write("First one. Second sentence")

@@ -134,6 +134,25 @@ async def test_an_update_holds_from_the_next_segment():
     assert [(job.voice, job.speed) for job in engine.jobs] == [("tone", 1.0), ("other", 2.0)]
 
 
+@pytest.mark.parametrize("num_turns", [0, 1, 200])
+async def test_an_update_leaves_what_was_committed_before_it_alone_however_slow_the_engine(num_turns):
+    events, engine = Events(), EchoSynthesizer()
+    session = SpeechSession(engine, speech_settings(), events.emit)
+    running = asyncio.create_task(session.run())
+    await session.add_text("One one. Two two. Three")
+    await session.flush()
+    await session.add_text("Four four. Five five")
+    for _ in range(num_turns):
+        await asyncio.sleep(0)
+    session.update(SpeechUpdate(voice="other"))
+    await session.add_text(" five. Six six.")
+    await session.finish()
+    await running
+    voices = {job.text: job.voice for job in engine.jobs}
+    assert list(voices.values()) == ["tone"] * 4 + ["other"] * 2
+    assert list(voices)[3:] == ["Four four.", "Five five five.", "Six six."]
+
+
 async def test_audio_comes_before_the_text_is_complete():
     events = Events()
     session = SpeechSession(EchoSynthesizer(), speech_settings(), events.emit)
