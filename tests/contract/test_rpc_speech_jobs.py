@@ -17,7 +17,7 @@ from support.scripted_cloning import CALL_OPTIONS, cloning_synthesizer
 
 CONTEXT = pb.CONTINUITY_CONTEXT
 HISTORY = {
-    "continuity": pb.CONTINUITY_SEQUENCE,
+    "continuity": CONTEXT,
     "segmentation": {"max_context_chunks": 3},
     "initial_codec_chunk_frames": 4,
 }
@@ -48,8 +48,8 @@ async def test_continuity_context_and_first_chunk_are_passed_and_shown():
     async with running_front(engines()) as front:
         responses = await speak(front, **HISTORY)
         (job,) = jobs(front)
-        assert (job.continuity, job.max_context_segments, job.first_chunk_frames) == ("SEQUENCE", 3, 4)
-        assert responses[0].started.config.continuity == pb.CONTINUITY_SEQUENCE
+        assert (job.continuity, job.max_context_segments, job.first_chunk_frames) == ("CONTEXT", 3, 4)
+        assert responses[0].started.config.segmentation.max_context_chunks == 3
         assert not warned(responses)
         responses = await speak(front)
         job = jobs(front)[-1]
@@ -68,6 +68,30 @@ async def test_a_model_without_history_says_that_they_have_no_effect():
             "config.previous_turns",
         ]
         assert responses[0].started.config.continuity == pb.CONTINUITY_NONE
+
+
+@pytest.mark.parametrize("continuity", ["NONE", "SEQUENCE"])
+async def test_a_number_of_earlier_segments_has_no_effect_unless_some_are_asked_for(continuity):
+    async with running_front(engines()) as front:
+        responses = await speak(front, **HISTORY | {"continuity": f"CONTINUITY_{continuity}"})
+        assert (jobs(front)[0].continuity, jobs(front)[0].max_context_segments) == (continuity, None)
+        (warning,) = responses[0].started.warnings
+        assert warning.field == "config.segmentation.max_context_chunks"
+        assert f"CONTINUITY_{continuity}" in warning.message
+        assert not responses[0].started.config.segmentation.HasField("max_context_chunks")
+
+
+@pytest.mark.parametrize("uses_language", [True, False])
+async def test_a_language_is_shown_as_used_and_reported_where_the_model_does_not_heed_it(uses_language):
+    async with running_front(engines(uses_language=uses_language)) as front:
+        responses = await speak(front, language="EN-gb")
+        assert responses[0].started.config.language == jobs(front)[0].language == "en"
+        assert warned(responses) == ([] if uses_language else ["config.language"])
+        assert warned(await speak(front, language="auto")) == []
+        assert (
+            "one of the 1 that scripted-tts speaks, such as en, not 'tlh'"
+            in (await speak_once(front, language="tlh")).message
+        )
 
 
 async def test_options_are_passed_with_defaults_filled_in():

@@ -25,6 +25,7 @@ class CloningScript:
     clones: bool = True
     hears_history: bool = True
     heeds_delivery: bool = True
+    uses_language: bool = True
     ends: tuple[str, ...] = ()
     """Finish reasons of the jobs in order; STOP for all that follow."""
     waits_to_encode: bool = False
@@ -51,6 +52,7 @@ class CloningSynthesizer:
             supports_cloning=script.clones,
             supports_history=script.hears_history,
             supports_delivery=script.heeds_delivery,
+            uses_language=script.uses_language,
             supports_sampling=True,
             supports_seed=True,
             has_codec_frames=True,

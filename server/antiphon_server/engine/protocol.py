@@ -60,6 +60,8 @@ class EngineInfo:
     supports_delivery: bool = True
     """Whether a synthesizer renders ``SpeechJob.speed`` and ``pitch_semitones``. Where it does not, its sound is made
     faster, slower, higher or lower afterwards, and tags of pace and pitch are its own to speak."""
+    uses_language: bool = True
+    """Whether ``SpeechJob.language`` changes what a synthesizer says; else it hears the language from the text."""
     supports_translation: bool = False
     supports_thinking: bool = False
     supports_history: bool = False

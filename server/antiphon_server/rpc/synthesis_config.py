@@ -182,7 +182,7 @@ def _context(config: pb.SynthesisConfig, info: EngineInfo) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if info.supports_history:
         found["continuity"] = _name(config.continuity, pb.Continuity, "CONTINUITY_", info.continuity)
-        if config.segmentation.HasField("max_context_chunks"):
+        if config.segmentation.HasField("max_context_chunks") and found["continuity"] == "CONTEXT":
             found["max_context_segments"] = config.segmentation.max_context_chunks
     if info.has_codec_frames and config.HasField("initial_codec_chunk_frames"):
         found["first_chunk_frames"] = config.initial_codec_chunk_frames
@@ -212,9 +212,8 @@ def _language(tag: str, info: EngineInfo, path: str) -> str:
     if code in {language.partition("-")[0].lower() for language in info.languages}:
         return code
     spoken = ", ".join(difflib.get_close_matches(tag, info.languages, n=3) or info.languages[:5])
-    raise InvalidField(
-        f"{path}.language must be one {info.model} speaks ({spoken}), not {tag[:35]!r}", field=f"{path}.language"
-    )
+    offered = f"the {len(info.languages)} that {info.model} speaks, such as {spoken}"
+    raise InvalidField(f"{path}.language must be one of {offered}, not {tag[:35]!r}", field=f"{path}.language")
 
 
 def _name(number: int, enum: object, prefix: str, default: str) -> str:
@@ -229,7 +228,9 @@ def _effective(config: pb.SynthesisConfig, info: EngineInfo, settings: SpeechSet
     effective.ClearField("previous_turns")
     for name in _unused_sampling(config, info):
         effective.sampling.ClearField(name)  # type: ignore[arg-type]
-    effective.model, effective.voice = settings.model, settings.voice
+    effective.model, effective.voice, effective.language = settings.model, settings.voice, settings.language
+    if settings.max_context_segments is None:
+        effective.segmentation.ClearField("max_context_chunks")
     effective.format.CopyFrom(format_message(settings.format))
     effective.speed, effective.pitch_semitones = settings.speed, settings.pitch_semitones
     effective.sampling.seed = settings.seed
@@ -256,13 +257,17 @@ def _notices(config: pb.SynthesisConfig, info: EngineInfo, settings: SpeechSetti
     for index, speaker in enumerate(config.speakers):
         found = settings.speaker_voices[speaker.speaker]
         notices += voice_notices(speaker.voice, found, info, f"{path}.speakers[{index}].voice")
-    if settings.language:
+    if settings.language and not info.uses_language:
+        notices.append(_heard_from_text(info, f"{path}.language"))
+    elif settings.language:
         used = {settings.voice, *settings.speaker_voices.values()}
         notices += [
             _accent(voice, f"{path}.language")
             for voice in info.voices
             if voice.id in used and not _speaks(voice, settings.language)
         ]
+    if settings.continuity in ("NONE", "SEQUENCE") and config.segmentation.HasField("max_context_chunks"):
+        notices.append(_not_context(settings, f"{path}.segmentation.max_context_chunks"))
     return notices + [ignored(f"{path}.{name}", info.model) for name in _without_effect(config, info)]
 
 
@@ -272,6 +277,16 @@ def _speaks(voice: EngineVoice, language: str) -> bool:
 
 def _accent(voice: EngineVoice, field: str) -> Notice:
     return Notice("LANGUAGE_MISMATCH", field, f"{field}: {voice.id} is {voice.description}, and speaks with an accent")
+
+
+def _heard_from_text(info: EngineInfo, field: str) -> Notice:
+    message = f"{field} has no effect on {info.model}, which reads the language off the text; it only helps to cut it"
+    return Notice("FIELD_IGNORED", field, message)
+
+
+def _not_context(settings: SpeechSettings, field: str) -> Notice:
+    message = f"{field} has no effect with CONTINUITY_{settings.continuity}, only with CONTINUITY_CONTEXT"
+    return Notice("FIELD_IGNORED", field, message)
 
 
 def _without_effect(config: pb.SynthesisConfig, info: EngineInfo) -> list[str]:

@@ -134,6 +134,7 @@ def _info(checkpoint: Checkpoint, options: HiggsOptions) -> EngineInfo:
         supports_seed=True,
         supports_sampling=True,
         supports_delivery=False,
+        uses_language=False,
         supports_history=True,
         has_codec_frames=True,
         counts_tokens=True,
