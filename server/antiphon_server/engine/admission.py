@@ -16,7 +16,7 @@ _HALF_LIFE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What was measured of a model's first output."""
+    """What was measured of a model's first output, as if each call had been alone."""
 
     mean_ms: float
     least_ms: float
@@ -60,8 +60,15 @@ class Admission:
         """Predict a model's time to first output from what was measured of it and how many wait beside."""
         return self._alone_ms(model) * (1 + self.num_running / 2)
 
-    def measured(self, first_output_ms: float, model: str = "") -> None:
-        """Learn from the time to first output of a call to a model."""
+    def measured(self, first_output_ms: float, model: str = "", *, num_beside: int = 0) -> None:
+        """Learn from the time to first output of a call to a model.
+
+        Args:
+            first_output_ms: As it was measured.
+            model: Which one worked.
+            num_beside: Calls that ran beside it then; it would have been that much sooner alone.
+        """
+        first_output_ms /= 1 + num_beside / 2
         known_ms, known = self._alone_ms(model), self._known.get(model)
         least_ms = first_output_ms if known is None else min(known.least_ms, first_output_ms)
         mean_ms = known_ms + _WEIGHT * (first_output_ms - known_ms)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
 from antiphon.speech.v1 import synthesis_service_pb2 as pb
@@ -46,7 +45,7 @@ class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
         plan = plan_speech(await stream.read_config(), self._roster)
         with self._admission.enter(context.time_remaining(), plan.info.model):
             plan = await self._completed(plan, context)
-            session = self._session(plan, _writer(stream.write, pb.SynthesizeResponse, self._learn_from(plan)))
+            session = self._session(plan, _writer(stream.write, pb.SynthesizeResponse, self._lesson(plan)))
             await stream.write(pb.SynthesizeResponse(started=self._started(plan)))
             await run_call(
                 session.run(), self._feed(stream, session, plan), stream.watch_idle(lambda: session.is_speaking)
@@ -60,7 +59,7 @@ class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
             plan = await self._completed(plan, context)
             write = _OnceWriter(context).write
             await write(pb.SynthesizeOnceResponse(started=self._started(plan)))
-            session = self._session(plan, _writer(write, pb.SynthesizeOnceResponse, self._learn_from(plan)))
+            session = self._session(plan, _writer(write, pb.SynthesizeOnceResponse, self._lesson(plan)))
             await run_call(session.run(), _say(request.text, session))
 
     async def ExplainSynthesis(self, request: pb.ExplainSynthesisRequest, context: Any) -> pb.ExplainSynthesisResponse:  # noqa: ANN401
@@ -74,8 +73,8 @@ class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
     async def _completed(self, plan: SpeechPlan, context: Any) -> SpeechPlan:  # noqa: ANN401 - grpc's types
         return await complete_plan(plan, self._desk, self._roster.synthesizer_of(plan.info), context)
 
-    def _learn_from(self, plan: SpeechPlan) -> Callable[[float], None]:
-        return partial(self._admission.measured, model=plan.info.model)
+    def _lesson(self, plan: SpeechPlan) -> "_Lesson":
+        return _Lesson(self._admission, plan.info.model)
 
     def _session(self, plan: SpeechPlan, emit: Callable[[SpeechEvent], Awaitable[None]]) -> SpeechSession:
         return SpeechSession(
@@ -172,6 +171,20 @@ class _OnceWriter:
         await self._context.write(message)
 
 
+class _Lesson:
+    """What admission learns from one call's utterances: how soon they were heard, and in which crowd."""
+
+    def __init__(self, admission: Admission, model: str) -> None:
+        self._admission, self._model = admission, model
+        self._num_beside = 0
+
+    def note(self, event: SpeechEvent) -> None:
+        if isinstance(event, AudioOut) and event.sequence == 0:
+            self._num_beside = self._admission.num_running - 1  # at the end of the utterance the others may have left
+        elif isinstance(event, UtteranceEnded) and event.times.first_output_ms is not None:
+            self._admission.measured(event.times.first_output_ms, self._model, num_beside=self._num_beside)
+
+
 def check_text_size(text: str, limit: int, field: str) -> None:
     """Refuse a text of too many UTF-8 bytes.
 
@@ -197,17 +210,16 @@ async def _checked_text(text: str, limit: int, plan: SpeechPlan) -> Script:
 def _writer(
     write: Callable[[Any], Awaitable[None]],
     response: type[pb.SynthesizeResponse] | type[pb.SynthesizeOnceResponse],
-    learn: Callable[[float], None],
+    lesson: _Lesson,
 ) -> Callable[[SpeechEvent], Awaitable[None]]:
     async def emit(event: SpeechEvent) -> None:
+        lesson.note(event)
         match event:
             case AudioOut():
                 await write(response(audio=audio_chunk(event)))
             case UtteranceBegan():
                 await write(response(utterance_started=pb.UtteranceStarted(utterance_id=event.utterance_id)))
             case UtteranceEnded():
-                if event.times.first_output_ms is not None:
-                    learn(event.times.first_output_ms)
                 await write(response(utterance_done=utterance_done(event)))
             case UtteranceCut():
                 await write(response(cancelled=utterance_cancelled(event)))

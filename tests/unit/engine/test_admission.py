@@ -60,6 +60,17 @@ def test_calls_beside_make_the_first_output_later():
         assert door.predict_first_output_ms() == pytest.approx(200.0)
 
 
+def test_a_crowd_is_not_counted_twice_in_what_is_learned_of_it():
+    door = Admission("synthesis", 64, first_output_ms=100.0)
+    with contextlib.ExitStack() as crowd:
+        for _ in range(8):
+            crowd.enter_context(door.enter(None))
+        for _ in range(100):
+            door.measured(900.0, num_beside=8)
+        assert door.predict_first_output_ms() == pytest.approx(900.0, rel=0.01)
+    assert door.predict_first_output_ms() == pytest.approx(180.0, rel=0.01)
+
+
 def test_draining_refuses_all():
     door = Admission("synthesis", 8)
     door.is_draining = True
