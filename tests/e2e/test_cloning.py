@@ -63,9 +63,10 @@ async def test_a_clip_and_its_codes_give_the_same_samples_and_another_transcript
     assert same == [first, first]
     assert len({first, other, audio_of(plain)}) == 3
     assert tokens[0] == tokens[1] == tokens[2] != tokens[3]
-    extra = 1 + len("what is heard") + 1 + 30 + 7
-    used = [answer[-1].utterance_done.usage.input_tokens for answer in (answers[0], plain)]
-    assert used == [used[1] + extra, used[1]]
+    extra = 1 + len("what is heard") + 1
+    cloned, zero_shot = (answer[-1].utterance_done.usage for answer in (answers[0], plain))
+    assert cloned.input_tokens == zero_shot.input_tokens + extra
+    assert (cloned.input_audio_ms, zero_shot.input_audio_ms) == (1200, 0)
 
 
 async def test_a_silent_clip_is_refused_by_its_path(higgs):

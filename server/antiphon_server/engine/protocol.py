@@ -143,7 +143,10 @@ class SpeechEnd:
     """A FinishReason of the contract without its prefix: STOP, LENGTH, RUNAWAY, or DEADLINE after ``due_at``."""
     engine_ms: float = 0.0
     input_tokens: int = 0
+    """Tokens of text, tags and transcripts, without the sound that was heard."""
     output_tokens: int = 0
+    input_audio_ms: int = 0
+    """Of ``reference`` and ``previous``."""
     characters_dropped: int = 0
     """Characters the model could not read and left out."""
 

@@ -64,6 +64,7 @@ def utterance_done(ended: UtteranceEnded) -> synthesis_pb.UtteranceDone:
             input_characters=ended.num_characters,
             input_tokens=ended.input_tokens,
             output_tokens=ended.output_tokens,
+            input_audio_ms=ended.input_audio_ms,
             output_audio_ms=ended.audio_ms,
         ),
         timings=timings(ended.times),

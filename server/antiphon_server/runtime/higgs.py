@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 
-from antiphon_server.codec.sizes import SAMPLE_RATE_HZ
+from antiphon_server.codec.sizes import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from antiphon_server.engine.options import parse_options
 from antiphon_server.engine.protocol import EngineInfo, SpeechChunk, SpeechEnd, SpeechJob
 from antiphon_server.engine.reference import ReferenceClip, SpeechReference
@@ -22,6 +22,7 @@ from antiphon_server.runtime.cuda.device import is_lost
 from antiphon_server.runtime.higgs_ask import Asking
 from antiphon_server.runtime.higgs_options import HiggsOptions
 from antiphon_server.runtime.higgs_start import VOICE, Loaded, load
+from antiphon_server.runtime.reference_rows import FRAME_BYTES
 from antiphon_server.runtime.step_thread import StepThread
 
 _CHUNK_BYTES = SAMPLE_RATE_HZ * 80 // 1000 * 2
@@ -79,7 +80,7 @@ class HiggsSynthesizer:
                 async for item in items:
                     if isinstance(item, Sequence):
                         self._asking.note_spoken(asked, item)
-                        yield _end(item, time.perf_counter() - began_at)
+                        yield _end(item, job, time.perf_counter() - began_at)
                         return
                     for at in range(0, len(item), _CHUNK_BYTES):
                         yield SpeechChunk(item[at : at + _CHUNK_BYTES])
@@ -99,13 +100,15 @@ class HiggsSynthesizer:
         await self.encode(ReferenceClip(_second_of_sound(), SAMPLE_RATE_HZ))
 
 
-def _end(sequence: Sequence, engine_s: float) -> SpeechEnd:
+def _end(sequence: Sequence, job: SpeechJob, engine_s: float) -> SpeechEnd:
     assert sequence.finish is not None
+    num_frames = sum(len(each.codes) // FRAME_BYTES for each in (*job.reference, *job.previous))
     return SpeechEnd(
         finish_reason=sequence.finish.value,
         engine_ms=engine_s * 1000,
-        input_tokens=len(sequence.ask.prompt),
+        input_tokens=sum(isinstance(position, int) for position in sequence.ask.prompt),
         output_tokens=len(sequence.rows),
+        input_audio_ms=num_frames * SAMPLES_PER_FRAME * 1000 // SAMPLE_RATE_HZ,
     )
 
 

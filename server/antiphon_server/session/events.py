@@ -61,6 +61,7 @@ class UtteranceEnded:
     num_characters: int
     input_tokens: int
     output_tokens: int
+    input_audio_ms: int
     audio_ms: int
     times: Times
     stall: Stall

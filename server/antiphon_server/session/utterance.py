@@ -47,6 +47,7 @@ class Utterance:
         self.finish_reason = "STOP"
         """Why it ended, of its segments: DEADLINE, after which none may follow, else the first that is not STOP."""
         self._num_segments = self._input_tokens = self._output_tokens = self._characters = 0
+        self._input_audio_ms = 0
         self._native_generated = 0.0
         """Samples made, at the native rate and the pace at which they are heard."""
 
@@ -98,6 +99,7 @@ class Utterance:
             num_characters=self._characters,
             input_tokens=self._input_tokens,
             output_tokens=self._output_tokens,
+            input_audio_ms=self._input_audio_ms,
             audio_ms=round(self._outlet.num_announced * 1000 / rate_hz),
             times=self._times(),
             stall=stall,
@@ -186,6 +188,7 @@ class Utterance:
         self._engine_ms += end.engine_ms
         self._input_tokens += end.input_tokens
         self._output_tokens += end.output_tokens
+        self._input_audio_ms += end.input_audio_ms
         self._characters += num_characters
         if end.finish_reason == "DEADLINE" or self.finish_reason == "STOP":
             self.finish_reason = end.finish_reason

@@ -75,7 +75,9 @@ Global___AudioEncoding: _TypeAlias = AudioEncoding  # noqa: Y015
 
 @_typing.final
 class AudioFormat(_message.Message):
-    """Layout of a stream of audio bytes. Always one channel; stereo containers are mixed down."""
+    """Layout of a stream of audio bytes. Always one channel. Of a container with several, transcription hears the mean, and a
+    reference its first.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -149,11 +149,15 @@ class Usage(_message.Message):
     input_characters: _builtins.int
     """Output only. Characters of text taken in, after tags were removed."""
     input_tokens: _builtins.int
-    """Output only. Text tokens the model read; 0 on a model without tokens."""
+    """Output only. Text tokens the model read: text, tags, transcripts of references, and marks between them, counted anew for
+    every segment that was spoken; 0 on a model without tokens.
+    """
     output_tokens: _builtins.int
     """Output only. Tokens or codec frames the model wrote; 0 on a model without either."""
     input_audio_ms: _builtins.int
-    """Output only. Milliseconds of audio taken in."""
+    """Output only. Milliseconds of audio taken in. Of speech: of references and earlier turns that were heard, counted anew for
+    every segment; 0 on a model that hears none.
+    """
     output_audio_ms: _builtins.int
     """Output only. Milliseconds of audio produced."""
     def __init__(

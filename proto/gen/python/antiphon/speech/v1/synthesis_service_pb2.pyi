@@ -201,7 +201,7 @@ class SynthesizeRequest(_message.Message):
 
     @_builtins.property
     def update(self) -> Global___SynthesisUpdate:
-        """Change voice or delivery from the next segment on."""
+        """Change voice or delivery of the text not yet committed."""
 
     def __init__(
         self,
@@ -688,7 +688,9 @@ Global___CancelUtterance: _TypeAlias = CancelUtterance  # noqa: Y015
 
 @_typing.final
 class SynthesisUpdate(_message.Message):
-    """Change of delivery from the next segment on. Absent fields stay as they are; a bad value ends the call as in config."""
+    """Change of delivery from the next segment on: text that was committed before, spoken or not, keeps its own. Absent fields
+    stay as they are; a bad value ends the call as in config.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
