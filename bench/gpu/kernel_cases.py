@@ -96,7 +96,8 @@ def _paged_attention(shape: Shape) -> Arguments:
     sizes = (batch * per_row * BLOCK_SIZE, config.num_kv_heads, config.head_dim)
     cache = tuple(_floats(shape, name, *sizes) for name in "kv")
     query = _floats(shape, "query", batch, config.num_heads, config.head_dim)
-    shapes = partial_shapes(batch, config.num_heads, config.head_dim, per_row * BLOCK_SIZE)
+    num_positions, itemsize = per_row * BLOCK_SIZE, shape.dtype.itemsize
+    shapes = partial_shapes(batch, config.num_heads, config.head_dim, num_positions, itemsize=itemsize)
     partial = tuple(_poison(shape, *sizes, dtype=torch.float32) for sizes in shapes)
     return query, cache, BLOCK_SIZE, tables, lengths, partial, _poison(shape, *query.shape)
 

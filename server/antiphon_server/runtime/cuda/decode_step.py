@@ -35,7 +35,8 @@ class DecodeStep:
         self._layers = Layers(model, cache, kernels, num_tokens=bucket, num_rows=num_product_rows)
         self._head = RowHead(model, kernels, num_rows=bucket)
         num_positions = state.tables.shape[1] * cache.block_size
-        sums, scales = partial_shapes(bucket, model.config.num_heads, model.config.head_dim, num_positions)
+        num_heads, dim = model.config.num_heads, model.config.head_dim
+        sums, scales = partial_shapes(bucket, num_heads, dim, num_positions, itemsize=model.dtype.itemsize)
         self._partial = torch.zeros(sums, device=model.device), torch.zeros(scales, device=model.device)
 
     @property

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 SPLIT_POSITIONS = 256
 """Positions that one attention program sums up; results of the pieces are added in order."""
+_WIDE_SPLIT_POSITIONS, _SPLIT_BYTES = 64, 256
+"""The same where one position of one key head takes more bytes: fp32 heads of 128 would not fit the shared memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Launch:
 
 EMBED_ROWS = Launch(num_warps=4, block=512)
 ROTATE_AND_STORE = Launch(num_warps=1)
-ATTEND_SPLIT = Launch(num_warps=8, block=SPLIT_POSITIONS)
+ATTEND_SPLIT = Launch(num_warps=8)
 COMBINE_SPLITS = Launch(num_warps=1)
 DRAW = Launch(num_warps=4)
 ADVANCE = Launch(num_warps=1)
@@ -46,6 +48,11 @@ def add_norm(hidden_size: int) -> Launch:
         if hidden_size <= largest:
             return Launch(num_warps, power_of_two(hidden_size))
     raise ValueError(f"hidden_size must be at most {_NORM_WARPS[-1][0]}, not {hidden_size}")
+
+
+def split_positions(dim: int, itemsize: int) -> int:
+    """Positions of a piece of attention over heads of ``dim`` values of ``itemsize`` bytes; nothing else changes it."""
+    return SPLIT_POSITIONS if dim * itemsize <= _SPLIT_BYTES else _WIDE_SPLIT_POSITIONS
 
 
 def split_programs(batch: int, max_splits: int) -> int:

@@ -32,7 +32,8 @@ def paged_attention(
     """
     batch, num_heads, dim = query.shape
     num_kv_heads, max_blocks = cache[0].shape[1], tables.shape[1]
-    max_splits = triton.cdiv(max_blocks * block_size, config.SPLIT_POSITIONS)
+    split = config.split_positions(dim, cache[0].element_size())
+    max_splits = triton.cdiv(max_blocks * block_size, split)
     programs = config.split_programs(batch, max_splits)
     attend_split_kernel[(batch, num_kv_heads, programs)](
         query,
@@ -49,7 +50,7 @@ def paged_attention(
         MAX_BLOCKS=max_blocks,
         MAX_SPLITS=max_splits,
         PROGRAMS=programs,
-        SPLIT=config.ATTEND_SPLIT.block,
+        SPLIT=split,
         num_warps=config.ATTEND_SPLIT.num_warps,
         enable_fp_fusion=False,
     )
@@ -60,7 +61,7 @@ def paged_attention(
         NUM_HEADS=num_heads,
         DIM=dim,
         MAX_SPLITS=max_splits,
-        SPLIT=config.SPLIT_POSITIONS,
+        SPLIT=split,
         num_warps=config.COMBINE_SPLITS.num_warps,
         enable_fp_fusion=False,
     )

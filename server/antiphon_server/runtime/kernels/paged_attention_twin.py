@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from antiphon_server.runtime.kernels.config import SPLIT_POSITIONS
+from antiphon_server.runtime.kernels.config import split_positions
 
 
 def paged_attention(
@@ -21,8 +21,9 @@ def paged_attention(
     largest = query.new_full(query.shape[:2], -torch.inf, dtype=torch.float32)
     weight = torch.zeros_like(largest)
     total = torch.zeros_like(query, dtype=torch.float32)
-    for first in range(0, tables.shape[1] * block_size, SPLIT_POSITIONS):
-        positions = torch.arange(first, min(first + SPLIT_POSITIONS, tables.shape[1] * block_size), device=query.device)
+    num_positions, split = tables.shape[1] * block_size, split_positions(query.shape[2], cache[0].element_size())
+    for first in range(0, num_positions, split):
+        positions = torch.arange(first, min(first + split, num_positions), device=query.device)
         is_held = positions < lengths[:, None]  # [B, places]
         blocks = torch.where(is_held, tables[:, positions // block_size], 0)
         slots = blocks.long() * block_size + positions % block_size
@@ -40,7 +41,12 @@ def paged_attention(
     mixed.copy_(total / torch.where(weight > 0, weight, 1.0)[..., None])
 
 
-def partial_shapes(batch: int, num_heads: int, dim: int, max_positions: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Shapes of the room that the pieces need: their sums, and the largest score and total weight of each."""
-    max_splits = -(-max_positions // SPLIT_POSITIONS)
+def partial_shapes(
+    batch: int, num_heads: int, dim: int, max_positions: int, *, itemsize: int = 2
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Shapes of the room that the pieces need: their sums, and the largest score and total weight of each.
+
+    ``itemsize`` is that of keys and values, in bytes.
+    """
+    max_splits = -(-max_positions // split_positions(dim, itemsize))
     return (batch, num_heads, max_splits, dim), (batch, num_heads, max_splits, 2)

@@ -27,8 +27,8 @@ def empty(*shape, dtype=torch.bfloat16):
     return torch.empty(shape, dtype=dtype, device="meta")
 
 
-def cache():
-    return tuple(empty(CACHE_SLOTS, MODEL.num_kv_heads, MODEL.head_dim) for _ in range(2))
+def cache(dtype=torch.bfloat16):
+    return tuple(empty(CACHE_SLOTS, MODEL.num_kv_heads, MODEL.head_dim, dtype=dtype) for _ in range(2))
 
 
 def add_norm_args(batch):
@@ -55,16 +55,18 @@ def rotate_and_store_args(batch):
     )
 
 
-def paged_attention_args(batch):
-    shapes = partial_shapes(batch, MODEL.num_heads, MODEL.head_dim, CONTEXT_POSITIONS)
+def paged_attention_args(batch, dtype=torch.bfloat16):
+    itemsize = dtype.itemsize
+    shapes = partial_shapes(batch, MODEL.num_heads, MODEL.head_dim, CONTEXT_POSITIONS, itemsize=itemsize)
+    heads = empty(batch, MODEL.num_heads, MODEL.head_dim, dtype=dtype)
     return (
-        empty(batch, MODEL.num_heads, MODEL.head_dim),
-        cache(),
+        heads,
+        cache(dtype),
         BLOCK_SIZE,
         empty(batch, CONTEXT_POSITIONS // BLOCK_SIZE, dtype=torch.int32),
         empty(batch, dtype=torch.int32),
         tuple(empty(*shape, dtype=torch.float32) for shape in shapes),
-        empty(batch, MODEL.num_heads, MODEL.head_dim),
+        torch.empty_like(heads),
     )
 
 
@@ -124,6 +126,17 @@ def test_it_compiles_without_spilling_and_fits_the_shared_memory(name, args, tmp
         assert binary.stack_bytes == STACK_BYTES.get(name, 0), (launch.kernel.__name__, binary)
         assert binary.shared_bytes <= SHARED_BYTES, (launch.kernel.__name__, binary)
         assert 0 < binary.registers < 255, (launch.kernel.__name__, binary)
+
+
+def test_attention_of_a_model_in_fp32_fits_too(tmp_path):
+    """Its pieces are shorter: 256 positions of 128 values in fp32 are more than the shared memory."""
+    split, combine = (compiled(launch, tmp_path) for launch in launches("paged_attention", fp32_attention_args()))
+    assert split.stack_bytes == combine.stack_bytes == 0
+    assert split.shared_bytes <= SHARED_BYTES
+
+
+def fp32_attention_args():
+    return paged_attention_args(16, torch.float32)
 
 
 @pytest.mark.parametrize(("name", "args"), STEP, ids=lambda value: getattr(value, "__name__", value))
