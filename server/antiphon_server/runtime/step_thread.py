@@ -69,9 +69,13 @@ class StepThread:
                 while self._loop.step():
                     pass
             except Exception as error:  # noqa: BLE001 - whatever the runner raised, its callers must hear of it
-                self._loop.fail_all(EngineFailed(f"the speech model failed ({type(error).__name__})"))
-                if self._is_lost(error):
-                    self._leave()
+                is_lost = self._is_lost(error)
+                try:
+                    self._loop.fail_all(EngineFailed(f"the speech model failed ({type(error).__name__})"))
+                finally:
+                    if is_lost:  # whatever else fails on a lost device
+                        self._leave()
+                if is_lost:
                     return
             self._wake.wait(self._loop.deadline_in_s())
 

@@ -39,5 +39,6 @@ def test_without_a_gpu_the_device_is_refused_by_name():
 
 def test_only_a_broken_device_is_lost():
     assert is_lost(RuntimeError("CUDA error: an illegal memory access was encountered"))
+    assert is_lost(RuntimeError("Triton Error [CUDA]: an illegal memory access was encountered"))
     assert not is_lost(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
     assert not is_lost(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"))

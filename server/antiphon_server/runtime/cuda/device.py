@@ -12,6 +12,8 @@ from antiphon_server.errors import InvalidField
 
 LEAST_CAPABILITY = (8, 0)
 """bf16 in hardware came with it."""
+_LOST = ("CUDA error", "Triton Error [CUDA]", "CUDNN_STATUS_EXECUTION_FAILED")
+"""In what torch, Triton and cuDNN say of a device that broke."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,14 @@ def set_numerics() -> None:
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = False
+    # It would be preferred where it is new enough, and builds a plan for every shape while speech waits.
+    torch.backends.cuda.enable_cudnn_sdp(enabled=False)
 
 
 def is_lost(error: BaseException) -> bool:
     """Whether a failure leaves the device unusable for this process; running out of memory does not."""
     kind = getattr(torch, "AcceleratorError", None)
-    return (kind is not None and isinstance(error, kind)) or "CUDA error" in str(error)
+    return (kind is not None and isinstance(error, kind)) or any(sign in str(error) for sign in _LOST)
 
 
 def _look() -> CudaSeen:
