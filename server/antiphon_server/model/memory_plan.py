@@ -15,6 +15,9 @@ BLOCK_SIZE = 16
 _FP32 = 4
 _GB = 1_000_000_000
 _PROCESS_BYTES = 250_000_000  # interpreter, torch and tokenizer; 0.15 to 0.25 GB measured
+GPU_PROCESS_BYTES = 2_000_000_000
+"""On a GPU: static tensors of all steps 0.4 GB, pools of their graphs, the decoder's second copy, and what cuBLAS and
+cuDNN take for each thread that uses them; an estimate, not measured."""
 _LONGEST_CLIP_S = 100
 _CLIP_TENSORS = 6  # of the encoder's widest stage at once: 37 MiB measured for each second of a clip
 _SPEECH_ROWS, _SPEECH_PROMPT = 2048, 256
@@ -36,6 +39,8 @@ class MemoryPlan:
     """While the longest prompt is computed."""
     clip: int
     """While the longest voice clip is encoded."""
+    process: int = _PROCESS_BYTES
+    """Besides the model's own tensors."""
 
     @property
     def cache(self) -> int:
@@ -50,7 +55,7 @@ class MemoryPlan:
     @property
     def fixed(self) -> int:
         """What is taken as long as the engine runs, with the cache full."""
-        return self.embeddings + self.backbone + self.codec + self.cache + _PROCESS_BYTES
+        return self.embeddings + self.backbone + self.codec + self.cache + self.process
 
     def num_streams(self, num_positions: int) -> int:
         """Streams of a length that the cache holds at once, whatever the calls' limit is."""
@@ -75,7 +80,7 @@ class MemoryPlan:
             f"keys and values   {_gb(self.cache)}  {self.num_blocks:,} blocks of {BLOCK_SIZE} positions, "
             f"{self.bytes_per_position:,} bytes a position"
         )
-        yield f"process           {_gb(_PROCESS_BYTES)}"
+        yield f"process           {_gb(self.process)}"
         seen = "unknown here" if available is None else f"{available / _GB:.2f} GB"
         yield f"in all            {_gb(self.fixed)}  available: {seen}"
         yield (

@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from antiphon_server.engine.options import parse_options
@@ -12,7 +12,7 @@ from antiphon_server.errors import InvalidField
 from antiphon_server.model.available_memory import available_bytes
 from antiphon_server.model.hub import find_checkpoint
 from antiphon_server.model.inspection import Report, inspect_checkpoint
-from antiphon_server.model.memory_plan import BYTES_OF_DTYPE, LEAST_BLOCKS, MemoryPlan, memory_plan
+from antiphon_server.model.memory_plan import BYTES_OF_DTYPE, GPU_PROCESS_BYTES, LEAST_BLOCKS, MemoryPlan, memory_plan
 from antiphon_server.telemetry.progress import Progress, silent
 
 _DEVICE = re.compile(r"cpu|cuda(:[0-9]{1,2})?")
@@ -144,4 +144,7 @@ def plan_of(options: HiggsOptions, report: Report, available: int | None) -> Mem
         num_blocks=options.num_blocks or CPU_BLOCKS,
         max_concurrent_calls=options.max_concurrent_calls,
     )
-    return plan if options.num_blocks or options.device == "cpu" else plan.filling(available)
+    if options.device == "cpu":
+        return plan
+    plan = replace(plan, process=GPU_PROCESS_BYTES)
+    return plan if options.num_blocks else plan.filling(available)
