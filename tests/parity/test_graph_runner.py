@@ -2,6 +2,8 @@
 
 import random
 import time
+import weakref
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -14,9 +16,11 @@ from antiphon_server.engine.step_loop import StepLoop
 from antiphon_server.model.backbone import Backbone
 from antiphon_server.model.prompt import Reference, build_prompt
 from antiphon_server.model.tokenizer import TextTokenizer
+from antiphon_server.runtime.cuda import graph_runner as graph_runner_module
 from antiphon_server.runtime.cuda.codec_step import WindowShape
 from antiphon_server.runtime.cuda.graph_runner import GraphRunner, GraphSettings
-from antiphon_server.runtime.cuda.prefill_step import PrefillShape
+from antiphon_server.runtime.cuda.lane import CpuLane
+from antiphon_server.runtime.cuda.prefill_step import PrefillShape, PrefillStep
 from antiphon_server.runtime.higgs_runner import HiggsRunner
 from antiphon_server.runtime.kernels.choice import choose
 from support.stepping import Ear, run
@@ -34,7 +38,7 @@ def parts(checkpoint):
 
 
 def graph_runner(parts, **changes):
-    settings = GraphSettings(num_blocks=64, max_sequences=8, is_eager=True, buckets=(1, 4, 8), **changes)
+    settings = GraphSettings(**{"num_blocks": 64, "max_sequences": 8, "is_eager": True, "buckets": (1, 4, 8)} | changes)
     runner = GraphRunner(parts[0], parts[1], TWINS, settings)
     runner.capture()
     return runner
@@ -119,6 +123,54 @@ def test_numbers_that_are_none_stay_with_the_sequence_that_made_them(parts):
     assert codes(runner, prompts(parts), lag=2) == codes(graph_runner(parts), prompts(parts), lag=2)
 
 
+class NotedLane(CpuLane):
+    """Knows whether work is being asked for on it."""
+
+    depth = 0
+
+    @contextmanager
+    def entered(self):
+        self.depth += 1
+        yield
+        self.depth -= 1
+
+
+def test_a_prompt_without_a_graph_is_laid_out_on_the_lane_that_computes_it_and_not_kept(parts, monkeypatch):
+    """On CUDA another stream might still fill the new tensors, or reuse them while they are read."""
+    made = []
+
+    class NotedStep(PrefillStep):
+        def __init__(self, *given, **named):
+            super().__init__(*given, **named)
+            made.append((weakref.ref(self), runner._lane.depth))
+
+    monkeypatch.setattr(graph_runner_module, "lane_on", lambda *_, **__: NotedLane())
+    monkeypatch.setattr(graph_runner_module, "PrefillStep", NotedStep)
+    runner = graph_runner(parts)
+    runner.begin(0, Draw(seed=1))
+    runner.prefill(PrefillPart(0, list(range(40)), 0, [0, 1, 2], is_last=True))
+    assert runner.num_eager_prefills == len(runner.collect()) == 1
+    (step, depth), *others = made
+    assert (depth, others) == (1, [])
+    assert step() is None
+
+
+def test_windows_that_cannot_be_asked_for_leave_those_of_others_alone(parts):
+    good, too_long = WindowPart([(1,) * 8] * 12, 0, 0), WindowPart([(1,) * 8] * 70, 0, 0)
+    runner = graph_runner(parts)
+    wanted = HiggsRunner(parts[0], parts[1], num_blocks=8).decode_windows([good])
+    with pytest.raises(KeyError):
+        runner.launch_windows([good, too_long])
+    runner.launch_windows([good])
+    assert list(runner.collect_windows(must=True)) == list(wanted)
+    assert runner.collect_windows(must=True) is None
+
+
+def test_more_sequences_than_the_largest_step_holds_are_refused(parts):
+    with pytest.raises(ValueError, match="at most 8, the largest bucket, not 9"):
+        graph_runner(parts, max_sequences=9)
+
+
 def test_windows_of_no_numbers_are_told_from_sound(checkpoint, parts):
     weights = checkpoint.read_codec()
     codec = HiggsCodec({**weights, "fc2.bias": torch.full_like(weights["fc2.bias"], torch.nan)})
@@ -148,6 +200,6 @@ def test_a_step_reads_nothing_on_the_host(checkpoint):
             for entry in graphs.entries:
                 if getattr(entry.key, "num_frames", 45) in (7, 45):  # the others differ in nothing but the length
                     graphs.replay(entry.key)
-        runner._prefill(PrefillShape(16, 512)).step.run()
+        runner._new_prefill(PrefillShape(16, 512), depth=1).step.run()
     keys = {entry.key for entry in (*runner.graphs.entries, *runner.codec_graphs.entries)}
     assert {1, 8, WindowShape(45, 1), WindowShape(7, 1)} <= keys

@@ -84,7 +84,8 @@ class GraphCatalogue:
     def _captured(self, work: Work) -> torch.cuda.CUDAGraph:
         assert isinstance(self._lane, CudaLane)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool, stream=self._lane.stream):
+        # Other threads may use the device meanwhile: only this one's calls can spoil the capture.
+        with torch.cuda.graph(graph, pool=self._pool, stream=self._lane.stream, capture_error_mode="thread_local"):
             work()
         self._pool = self._pool or graph.pool()
         return graph

@@ -21,7 +21,7 @@ _DEPTH = 16
 """Transfers of samples under way; one more waits for the oldest."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Call:
     """Windows that were handed in together."""
 
@@ -50,9 +50,17 @@ class CodecLane:
             self._catalogue.capture(shape, step.run)
 
     def launch(self, parts: Sequence[WindowPart]) -> None:
-        """Ask for windows; returns at once."""
+        """Ask for windows; returns at once. If one cannot be asked for, none of them is collected."""
         call = _Call(parts)
         self._calls.append(call)
+        try:
+            self._launch(call)
+        except BaseException:
+            self._calls.remove(call)  # what of it is under way is read in its turn, and dropped
+            raise
+
+    def _launch(self, call: _Call) -> None:
+        parts = call.parts
         for indices in _batches(parts, self._max_batch):
             if len(self._under_way) == _DEPTH:
                 self._read()

@@ -85,7 +85,8 @@ class GraphRunner:
             self._slots[bucket].send(self._state.padded((), bucket))
             self.graphs.capture(bucket, step.run)
         for shape in () if self._settings.is_eager else captured_shapes():
-            self.graphs.capture(shape, self._prefill(shape).step.run)
+            prefill = self._prefills[shape] = self._new_prefill(shape, depth=2)
+            self.graphs.capture(shape, prefill.step.run)
         self._codec.capture()
 
     def begin(self, slot: int, draw: Draw) -> None:
@@ -96,7 +97,7 @@ class GraphRunner:
     def prefill(self, part: PrefillPart) -> None:
         """Ask for a part of a prompt; the last one's row is collected like a step's. See ``Runner``."""
         shape = shape_of(len(part.positions), part.first + len(part.positions))
-        prefill = self._prefill(shape)
+        prefill = self._prefills.get(shape) or self._new_prefill(shape, depth=1)
         inputs, span = prefill.step.layout(part)
         prefill.inputs.send(inputs)
         prefill.span.send(span)
@@ -149,14 +150,15 @@ class GraphRunner:
         shared = self._model, self._cache, self._state, self._kernels
         return DecodeStep(*shared, bucket=bucket, num_product_rows=num_rows)
 
-    def _prefill(self, shape: PrefillShape) -> "_Prefill":
-        if shape not in self._prefills:
-            num_rows = INVARIANT_ROWS if self._settings.is_invariant else 1
+    def _new_prefill(self, shape: PrefillShape, *, depth: int) -> "_Prefill":
+        """Allocate on the lane: another stream might still be filling what the lane reads, or reuse what it frees.
+
+        One that has no graph is given up behind its only use; those of the longest prompts take most of a gigabyte.
+        """
+        num_rows = INVARIANT_ROWS if self._settings.is_invariant else 1
+        with self._lane.entered():
             step = PrefillStep(self._model, self._cache, self._state, self._kernels, shape, num_product_rows=num_rows)
-            self._prefills[shape] = _Prefill(
-                step, InputRing(self._lane, 2, step.inputs), InputRing(self._lane, 2, step.span)
-            )
-        return self._prefills[shape]
+            return _Prefill(step, InputRing(self._lane, depth, step.inputs), InputRing(self._lane, depth, step.span))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,5 +169,11 @@ class _Prefill:
 
 
 def _buckets(max_sequences: int, buckets: tuple[int, ...]) -> tuple[int, ...]:
-    """Leave out what is larger than the first bucket that holds all sequences."""
+    """Leave out what is larger than the first bucket that holds all sequences.
+
+    Raises:
+        ValueError: If none holds them all.
+    """
+    if max_sequences > max(buckets):
+        raise ValueError(f"max_sequences must be at most {max(buckets)}, the largest bucket, not {max_sequences}")
     return tuple(size for index, size in enumerate(buckets) if index == 0 or buckets[index - 1] < max_sequences)

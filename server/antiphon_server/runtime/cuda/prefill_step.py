@@ -57,7 +57,7 @@ class PrefillStep:
         num_product_rows: int,
     ) -> None:
         """Allocate what the host fills in; ``num_product_rows`` is of the product behind the last token."""
-        self._model, self._cache, self._state, self._shape = model, cache, state, shape
+        self._model, self._cache, self._state, self._kernels, self._shape = model, cache, state, kernels, shape
         self.inputs = torch.zeros(shape.num_tokens, NUM_CODEBOOKS + 2, dtype=torch.long, device=model.device)
         """Of each token: its eight codes, its text id, and 1 where the codes count. Padding is text id 0."""
         self.span = torch.zeros(_NUM_NUMBERS + state.tables.shape[1], dtype=torch.long, device=model.device)
@@ -95,29 +95,25 @@ class PrefillStep:
         positions = torch.where(is_real, first + steps, 0)
         places = torch.where(is_real, self._places(table, positions), self._scratch())
         read = torch.arange(self._shape.num_context, device=device)
-        seen = read <= positions[:, None]  # [tokens, context]
+        # [tokens, context]; as numbers to add, so that not every layer makes them of truth values.
+        unseen = torch.where(read <= positions[:, None], 0.0, -torch.inf).to(self._model.dtype)
         # What lies behind the slot's own positions is not seen, but would count if it were no number: it may be of a
         # sequence that was given up for that. So the slot's first position is read instead.
         context = self._places(table, torch.where(read < first + length, read, 0))
 
         def attend(query: Tensor, keys: Tensor, values: Tensor, mixed: Tensor) -> None:
-            answer = F.scaled_dot_product_attention(
-                query.transpose(0, 1)[None],
-                keys[context].transpose(0, 1)[None],
-                values[context].transpose(0, 1)[None],
-                attn_mask=seen,
-                enable_gqa=True,
-            )
-            mixed.copy_(answer[0].transpose(0, 1))
+            mixed.copy_(_attended(query, keys[context], values[context], unseen))
 
-        self._layers.hidden.copy_(self._embed())
+        self._embed(steps)
         self._layers.run(positions, places, attend)
         self._last[:1] = self._layers.normed.index_select(0, (length - 1).clamp_min(0)[None])
         self._head.run(self._last, state, drawing_slot)
 
-    def _embed(self) -> Tensor:
-        codes, ids, is_row = self.inputs[:, :NUM_CODEBOOKS], self.inputs[:, -2], self.inputs[:, -1:]
-        return torch.where(is_row.bool(), self._model.embed_rows(codes), self._model.embed_text(ids))
+    def _embed(self, steps: Tensor) -> None:
+        hidden, codes = self._layers.hidden, self.inputs[:, :NUM_CODEBOOKS].contiguous()
+        ids, is_row = self.inputs[:, -2], self.inputs[:, -1:]
+        self._kernels.embed_rows(codes, steps, self._model.code_embedding, hidden)
+        hidden.copy_(torch.where(is_row.bool(), hidden, self._model.embed_text(ids)))
 
     def _places(self, table: Tensor, positions: Tensor) -> Tensor:
         size = self._cache.block_size
@@ -126,3 +122,21 @@ class PrefillStep:
     def _scratch(self) -> Tensor:
         """Where padding tokens write: the scratch block of padding row 0, which no prefill reads."""
         return self._state.tables[self._state.num_slots, 0].long() * self._cache.block_size
+
+
+def _attended(query: Tensor, keys: Tensor, values: Tensor, unseen: Tensor) -> Tensor:
+    """Answer ``query`` ``[N, H, D]`` from ``keys`` and ``values`` ``[C, G, D]``; ``unseen`` ``[N, C]`` is added.
+
+    The heads that share a key head are laid out as a batch in which keys repeat without a copy. With fewer key heads
+    than heads and a mask, torch would take an implementation that keeps all scores in fp32, or build one per shape.
+    """
+    num_tokens, num_heads, dim = query.shape
+    num_kv_heads = keys.shape[1]
+    group = num_heads // num_kv_heads
+    answer = F.scaled_dot_product_attention(
+        query.view(num_tokens, num_kv_heads, group, dim).permute(2, 1, 0, 3),  # [group, G, N, D]
+        keys.transpose(0, 1).expand(group, -1, -1, -1),
+        values.transpose(0, 1).expand(group, -1, -1, -1),
+        attn_mask=unseen,
+    )
+    return answer.permute(2, 1, 0, 3).reshape(num_tokens, num_heads, dim)

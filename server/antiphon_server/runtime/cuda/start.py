@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from antiphon_server.codec.channels_last import ChannelsLastDecoder
@@ -17,9 +18,10 @@ _MB = 1_000_000
 def start_runner(model: Backbone, codec_weights: Mapping[str, Tensor], settings: GraphSettings) -> GraphRunner:
     """Build and capture a runner for weights that are on a GPU."""
     kernels = choose(is_triton=True)
-    decoder = ChannelsLastDecoder(codec_weights, device=model.device, snake=kernels.snake)
-    runner = GraphRunner(model, decoder, kernels, settings)
-    runner.capture()
+    with torch.cuda.device(model.device):  # a capture waits for the current device, and takes memory on it
+        decoder = ChannelsLastDecoder(codec_weights, device=model.device, snake=kernels.snake)
+        runner = GraphRunner(model, decoder, kernels, settings)
+        runner.capture()
     for name, graphs in (("steps", runner.graphs), ("codec", runner.codec_graphs)):
         _log.info(
             "graphs captured name=%s count=%d ms=%.0f mb=%.0f",
