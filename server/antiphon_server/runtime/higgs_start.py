@@ -78,7 +78,7 @@ def _placed(checkpoint: Checkpoint, options: HiggsOptions, device: torch.device,
     buffers = checkpoint.codec_buffers()
     checkpoint.fill({**dict(backbone.named()), **buffers}, ProgressLine("checkpoint: read", _log.info))
     weights = {name.removeprefix(CODEC_PREFIX): tensor.to(device) for name, tensor in buffers.items()}
-    codec, info = HiggsCodec(weights), _info(checkpoint, options)
+    codec, info = HiggsCodec(weights), _info(checkpoint, options, num_blocks)
     if device.type == "cpu":
         return Loaded(tokenizer, codec, _cpu_runner(backbone, codec, options, num_blocks), info)
     runner = _gpu_runner(backbone, weights, options, num_blocks)
@@ -116,7 +116,7 @@ def _check_memory(plan: MemoryPlan, available: int | None) -> None:
         _log.warning("memory: %s", remark)
 
 
-def _info(checkpoint: Checkpoint, options: HiggsOptions) -> EngineInfo:
+def _info(checkpoint: Checkpoint, options: HiggsOptions, num_blocks: int) -> EngineInfo:
     description = "The model's own choice of voice; it may change from call to call."
     voice = EngineVoice(VOICE, "Default", description, is_variant=False, languages=LANGUAGES)
     return EngineInfo(
@@ -141,7 +141,7 @@ def _info(checkpoint: Checkpoint, options: HiggsOptions) -> EngineInfo:
         has_stats=True,
         num_codebooks=NUM_QUANTIZERS,
         frames_per_s=SAMPLE_RATE_HZ / SAMPLES_PER_FRAME,
-        max_positions=min(CONTEXT_POSITIONS, options.num_blocks * BLOCK_SIZE),
+        max_positions=min(CONTEXT_POSITIONS, num_blocks * BLOCK_SIZE),
         continuity="CONTEXT",
         call_options={"guard": options.guard},
     )

@@ -26,3 +26,8 @@ def test_weights_computed_with_in_another_dtype_are_another_revision(tmp_path):
 
 def test_it_says_how_much_there_is_room_for(loaded):
     assert (loaded.info.max_positions, loaded.info.frames_per_s) == (200 * 16, 25)
+
+
+def test_it_says_so_too_where_the_number_of_blocks_is_left_to_it(tmp_path):
+    make_checkpoint(tmp_path / "one", SIZES["tiny"], seed=3)
+    assert load(HiggsOptions(checkpoint=str(tmp_path / "one"), threads=1)).info.max_positions == 8192
