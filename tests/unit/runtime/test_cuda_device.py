@@ -20,6 +20,7 @@ GOOD = CudaSeen("2.13.0", "13.0", True, "", ("NVIDIA H200", "NVIDIA H200"), ((9,
         ({}, 2, "is not there: this machine shows 2, from cuda:0 on"),
         ({"capabilities": ((7, 5), (9, 0))}, 0, "is too old: NVIDIA H200 has compute capability 7.5, and 8.0 or newer"),
         ({"has_triton": False}, 1, "needs triton"),
+        ({"has_compiler": False}, 0, "needs a C compiler"),
     ],
 )
 def test_what_is_missing_is_said(changes, index, said):

@@ -3,6 +3,8 @@
 ``python -m antiphon_server.runtime.cuda.device cuda:0`` prints that sentence, or nothing.
 """
 
+import os
+import shutil
 import sys
 from dataclasses import dataclass
 
@@ -28,6 +30,8 @@ class CudaSeen:
     """What the driver said when it was asked; empty: nothing."""
     names: tuple[str, ...]
     capabilities: tuple[tuple[int, int], ...]
+    has_compiler: bool = True
+    """Of C."""
 
 
 def cuda_device(name: str) -> torch.device:
@@ -57,7 +61,7 @@ def refusal_of(seen: CudaSeen, index: int) -> str:
         return f"is too old: {seen.names[index]} has compute capability {own}, and {least} or newer is needed"
     if not seen.has_triton:
         return "needs triton, which torch's CUDA wheels bring along: install it"
-    return ""
+    return "" if seen.has_compiler else "needs a C compiler, with which triton builds its launchers: install gcc"
 
 
 def free_bytes(device: torch.device) -> int:
@@ -92,7 +96,8 @@ def _look() -> CudaSeen:
             capabilities = tuple(torch.cuda.get_device_capability(index) for index in range(len(names)))
         except (RuntimeError, AssertionError) as error:
             trouble = str(error).splitlines()[0][:200]
-    return CudaSeen(torch.__version__, torch.version.cuda or "", _has_triton(), trouble, names, capabilities)
+    cuda = torch.version.cuda or ""
+    return CudaSeen(torch.__version__, cuda, _has_triton(), trouble, names, capabilities, _has_compiler())
 
 
 def _has_triton() -> bool:
@@ -101,6 +106,11 @@ def _has_triton() -> bool:
     except ImportError:
         return False
     return True
+
+
+def _has_compiler() -> bool:
+    """Look where triton does."""
+    return bool(os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang"))  # noqa: TID251 - triton's own
 
 
 if __name__ == "__main__":
