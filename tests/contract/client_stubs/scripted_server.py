@@ -14,6 +14,7 @@ from grpc_status import rpc_status
 from antiphon.speech.v1 import (
     audio_pb2,
     conversation_service_pb2_grpc,
+    report_pb2,
     synthesis_service_pb2,
     synthesis_service_pb2_grpc,
     transcription_service_pb2_grpc,
@@ -113,6 +114,7 @@ def utterance_done(data: bytes) -> synthesis_service_pb2.SynthesizeResponse:
     response = synthesis_service_pb2.SynthesizeResponse()
     response.utterance_done.utterance_id = "u0"
     response.utterance_done.num_samples = len(data) // 2
+    response.utterance_done.finish_reason = report_pb2.FINISH_REASON_STOP
     response.utterance_done.crc32 = zlib.crc32(data)
     return response
 
