@@ -96,6 +96,13 @@ REFUSED_BODIES = [
 ]
 
 
+async def test_a_seed_that_is_one_too_large_is_told_from_the_limit():
+    async with compat() as (_, http):
+        answer = await http.post(ROUTE, json={"input": "a", "seed": 2**63})
+        message = "seed must be a whole number from 0 to 9223372036854775807, not 9223372036854775808."
+        assert (await answer.json())["error"]["message"] == message
+
+
 @pytest.mark.parametrize(("body", "param"), REFUSED_FIELDS, ids=lambda value: str(value)[:40])
 async def test_bad_field_is_a_400_that_names_it(body, param):
     async with compat() as (peer, http):

@@ -137,7 +137,7 @@ def test_a_second_reference_is_not_heard_and_a_warning_says_so(higgs_compat, clo
         (b"not audio at all", "bad_audio", "of no kind that can be read"),
         (CLIP[:-1000], "bad_audio", "is truncated"),
         (hum(0.4), "invalid_field", "must be 1 to 100 s long, not 0.4"),
-        (wav(np.zeros(36_000)), "bad_audio", "is silent"),
+        (wav(np.zeros(36_000)), "bad_audio", "its first channel, which alone is heard, is 0 of"),
         (hum(101.0, rate_hz=8000), "audio_too_long", "must be at most 100 s long, not 101"),
     ],
     ids=["text", "cut", "short", "silent", "long"],

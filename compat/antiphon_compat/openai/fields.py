@@ -6,6 +6,7 @@ from antiphon_compat import strict_json
 from antiphon_compat.errors import ApiError
 from antiphon_compat.strict_json import is_encodable
 
+_WHOLE_BELOW = 10**20  # all that misses 64 bits by little is told from the limit by its last digits
 _SHOWN_BELOW = 1e300  # a longer integer does not fit a double and would not fit the message either
 _KINDS = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "an array", dict: "an object"}
 
@@ -158,5 +159,7 @@ def refuse_nul(name: str | None, text: str) -> None:
 
 
 def shown(value: float) -> str:
-    """Write a number shortly, for a message."""
+    """Write a number shortly, for a message; whole ones to the last digit if there are at most 20."""
+    if isinstance(value, int) and abs(value) < _WHOLE_BELOW:
+        return str(value)
     return f"{value:.6g}" if abs(value) < _SHOWN_BELOW else "a number that large"

@@ -153,8 +153,8 @@ def _reason(hub: Any, model: HubModel, error: Exception) -> str:  # noqa: ANN401
     return (
         _refused_by_hub(hub.errors, model, error, status)
         or _refused_by_machine(hub, model, error)
-        or f"{model} could not be downloaded ({seen}): check network, proxy and HF_ENDPOINT, then start again; files "
-        "that are whole are kept"
+        or f"there is no folder {model.name}, and as a model of the hub it could not be downloaded ({seen}): check the "
+        "spelling, or network, proxy and HF_ENDPOINT, then start again; files that are whole are kept"
     )
 
 

@@ -103,7 +103,9 @@ def _identify(clip: ReferenceClip) -> bytes:
     peak = max(int(samples.max()), -int(samples.min()))
     if peak <= MAX_SILENT_PEAK:
         raise BadAudio(
-            f"audio is silent: its loudest sample is {peak} of 32768, and must be over {MAX_SILENT_PEAK}", field="audio"
+            f"audio is silent: the loudest sample of its first channel, which alone is heard, is {peak} of 32768, and "
+            f"must be over {MAX_SILENT_PEAK}",
+            field="audio",
         )
     digest = hashlib.sha256(clip.rate_hz.to_bytes(4, "little"))
     digest.update(clip.pcm)
