@@ -56,6 +56,14 @@ def test_the_python_example_speaks_in_the_voice_of_a_recording(higgs, folder):
     assert spoken_s > 0.5
 
 
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["me.wav", *WORDS]])
+def test_the_python_example_says_how_it_is_used(folder, arguments):
+    done = run(folder, sys.executable, str(ROOT / "clients/python/examples/clone_voice.py"), *arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("usage: python clone_voice.py CLIP")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_the_curl_example_uploads_and_encodes(higgs_compat, folder):
     done = clone_with_curl(folder, higgs_compat)
     assert done.returncode == 0, done.stderr

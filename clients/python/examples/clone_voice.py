@@ -26,6 +26,8 @@ async def main(clip: str, said: str, text: str, path: str, target: str = "localh
 
 
 if __name__ == "__main__":
+    if len(sys.argv) not in (5, 6):
+        sys.exit('usage: python clone_voice.py CLIP "WHAT IT SAYS" "TEXT TO SPEAK" OUT.WAV [HOST:PORT]')
     try:
         asyncio.run(main(*sys.argv[1:]))
     except AntiphonError as error:
