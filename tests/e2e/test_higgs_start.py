@@ -1,5 +1,6 @@
 """How a server with Higgs Audio v3 TTS starts, and what it says where it cannot."""
 
+import json
 import os
 import re
 import subprocess
@@ -89,4 +90,6 @@ def test_a_server_starts_from_an_id_and_says_how_far_it_is(tiny, tmp_path):
     listener.server_close()
     said = "\n".join(server.log_lines)
     assert "checkpoint: downloaded 0.05 of 0.05 GB" in said
-    assert re.search(r"INFO antiphon_server.runtime.higgs_start checkpoint: read (\S+) of \1 GB", said)
+    events = [json.loads(line) for line in server.log_lines if line.startswith("{")]
+    [read] = [each for each in events if re.match(r"checkpoint: read (\S+) of \1 GB", each.get("message", ""))]
+    assert (read["level"], read["logger"]) == ("INFO", "antiphon_server.runtime.higgs_start")

@@ -15,6 +15,7 @@ from typing import Any, Protocol, cast
 from antiphon_server.engine.protocol import EngineInfo
 from antiphon_server.engine.spec import EngineSpec, PartSpec, Role
 from antiphon_server.errors import ModelNotInstalled
+from antiphon_server.telemetry.logs import json_handler
 from antiphon_server.worker.channel import Channel, open_channel
 from antiphon_server.worker.codec import decode, encode
 from antiphon_server.worker.failure import encode_error
@@ -82,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the front decides
     faulthandler.enable()
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, handlers=[json_handler()])
     logging.getLogger("antiphon_server").setLevel(logging.INFO)  # what libraries tell at INFO is about callers' audio
     asyncio.run(Child().serve(socket.socket(fileno=arguments.fd)))
 

@@ -4,7 +4,7 @@ import logging
 from prometheus_client import REGISTRY
 
 from antiphon_server.telemetry import metrics
-from antiphon_server.telemetry.logs import log
+from antiphon_server.telemetry.logs import JsonLines, log
 
 
 def test_an_event_is_one_line_of_json(caplog):
@@ -16,6 +16,26 @@ def test_an_event_is_one_line_of_json(caplog):
     event = json.loads(line)
     assert (event["event"], event["level"], event["total_ms"], event["field"]) == ("call_ended", "INFO", 1.5, "a\nb")
     assert event["at"] > 1.6e9
+
+
+def test_a_line_of_a_library_is_one_line_of_json_without_the_words_of_its_exception(caplog):
+    try:
+        int("what a caller said")
+    except ValueError:
+        logging.getLogger("library").warning("a\nb %d", 7, exc_info=True)
+    log("call_ended", level=logging.WARNING)
+    library, ours = (JsonLines().format(record) for record in caplog.records)
+    event = json.loads(library)
+    assert "\n" not in library
+    assert "caller" not in library
+    assert (event["event"], event["level"], event["logger"], event["message"]) == (
+        "logged",
+        "WARNING",
+        "library",
+        "a\nb 7",
+    )
+    assert event["error"].startswith("ValueError at test_logs.py:")
+    assert json.loads(ours)["event"] == "call_ended"
 
 
 def test_below_the_level_nothing_is_written(caplog):
