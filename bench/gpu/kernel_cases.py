@@ -9,8 +9,8 @@ from torch import Tensor
 
 from antiphon_server.codec.delay import NUM_CODEBOOKS
 from antiphon_server.engine.runner import Draw
-from antiphon_server.model.backbone import rotation_table
-from antiphon_server.model.higgs_config import CODE_VOCABULARY, HiggsConfig
+from antiphon_server.model.higgs_config import CODE_VOCABULARY, CONTEXT_POSITIONS, HiggsConfig
+from antiphon_server.model.qwen3 import rotation_table
 from antiphon_server.runtime.sampler import SamplerState
 from bench.gpu.model import BLOCK_SIZE, noise
 
@@ -82,7 +82,8 @@ def _rotate_and_store(shape: Shape) -> Arguments:
     places = torch.randperm(batch * BLOCK_SIZE, generator=shape.made("places"), device=shape.device)[:batch]
     query = _poison(shape, batch, config.num_heads, config.head_dim)
     cache = tuple(_floats(shape, name, batch * BLOCK_SIZE, config.num_kv_heads, config.head_dim) for name in "kv")
-    return qkv, norms, _EPS, rotation_table(config, device=shape.device), positions, places, query, cache
+    table = rotation_table(config, CONTEXT_POSITIONS, rounded_to=torch.bfloat16, device=shape.device)
+    return qkv, norms, _EPS, table, positions, places, query, cache
 
 
 def _paged_attention(shape: Shape) -> Arguments:

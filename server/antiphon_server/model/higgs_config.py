@@ -50,6 +50,15 @@ def read_config(folder: Path) -> HiggsConfig:
     Raises:
         ModelNotInstalled: If it is missing, not JSON, of another model, or a size is missing or impossible.
     """
+    return parse_config(read_config_file(folder))
+
+
+def read_config_file(folder: Path) -> dict[str, Any]:
+    """Read a checkpoint's ``config.json``, of whatever model.
+
+    Raises:
+        ModelNotInstalled: If it is missing or no JSON object.
+    """
     path = folder / "config.json"
     try:
         found = json.loads(path.read_bytes()[:_MAX_CONFIG_BYTES])
@@ -59,7 +68,7 @@ def read_config(folder: Path) -> HiggsConfig:
         raise ModelNotInstalled("the checkpoint's config.json is not JSON; it may be half downloaded") from error
     if not isinstance(found, dict):
         raise ModelNotInstalled("the checkpoint's config.json is not an object")
-    return parse_config(found)
+    return found
 
 
 def parse_config(found: Mapping[str, Any]) -> HiggsConfig:
@@ -72,14 +81,21 @@ def parse_config(found: Mapping[str, Any]) -> HiggsConfig:
     text, audio = found.get("text_config"), found.get("audio_encoder_config")
     if not isinstance(text, dict) or not isinstance(audio, dict):
         raise ModelNotInstalled("config.json lacks text_config or audio_encoder_config")
-    problems = [*_audio_problems(audio), *_text_problems(text)]
-    if not problems:
-        sizes = {name: text[key] for name, key in _SIZE_KEYS.items()}
-        config = HiggsConfig(**sizes, rms_eps=text.get("rms_norm_eps") or _RMS_EPS, rope_theta=_rope_theta(text))
-        problems += _size_problems(config)
-    if problems:
+    config, problems = text_sizes(text, _MIN_VOCABULARY)
+    problems = [*_audio_problems(audio), *problems]
+    if problems or config is None:
         raise ModelNotInstalled("config.json: " + "; ".join(problems))
     return config
+
+
+def text_sizes(text: Mapping[str, Any], min_vocabulary: int) -> tuple[HiggsConfig | None, list[str]]:
+    """Read the sizes in a ``text_config``, or say what is wrong with them."""
+    problems = list(_text_problems(text))
+    if problems:
+        return None, problems
+    sizes = {name: text[key] for name, key in _SIZE_KEYS.items()}
+    config = HiggsConfig(**sizes, rms_eps=text.get("rms_norm_eps") or _RMS_EPS, rope_theta=_rope_theta(text))
+    return config, list(_size_problems(config, min_vocabulary))
 
 
 def _check_model(found: Mapping[str, Any]) -> None:
@@ -106,10 +122,8 @@ _SIZE_KEYS = {
 
 def _text_problems(text: Mapping[str, Any]) -> Iterator[str]:
     for key in _SIZE_KEYS.values():
-        value = text.get(key)
         limit = _MAX_LAYERS if key == "num_hidden_layers" else _MAX_SIZE
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= limit:
-            yield f"text_config.{key} must be a whole number from 1 to {limit}, not {value!r}"
+        yield from size_problem(f"text_config.{key}", text.get(key), limit)
     nested = text.get("rope_parameters")
     bases = {"rope_theta": text.get("rope_theta"), "rms_norm_eps": text.get("rms_norm_eps")}
     if isinstance(nested, dict):
@@ -117,6 +131,12 @@ def _text_problems(text: Mapping[str, Any]) -> Iterator[str]:
     for key, value in bases.items():
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value > 0):
             yield f"text_config.{key} must be a positive number, not {value!r}"
+
+
+def size_problem(name: str, value: object, limit: int = _MAX_SIZE) -> Iterator[str]:
+    """Say what is wrong with a size, if anything is."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= limit:
+        yield f"{name} must be a whole number from 1 to {limit}, not {value!r}"
 
 
 def _rope_theta(text: Mapping[str, Any]) -> float:
@@ -133,8 +153,8 @@ def _audio_problems(audio: Mapping[str, Any]) -> Iterator[str]:
             yield f"audio_encoder_config.{key} must be {value}, not {audio.get(key)!r}"
 
 
-def _size_problems(config: HiggsConfig) -> Iterator[str]:
+def _size_problems(config: HiggsConfig, min_vocabulary: int) -> Iterator[str]:
     if config.num_heads % config.num_kv_heads or config.head_dim % 2:
         yield f"{config.num_heads} heads cannot share {config.num_kv_heads} key heads of {config.head_dim}"
-    if config.vocabulary < _MIN_VOCABULARY:
-        yield f"text_config.vocab_size must be {_MIN_VOCABULARY} or more for the audio tokens, not {config.vocabulary}"
+    if config.vocabulary < min_vocabulary:
+        yield f"text_config.vocab_size must be {min_vocabulary} or more for the audio tokens, not {config.vocabulary}"

@@ -11,26 +11,30 @@ from antiphon_server.model.higgs_config import CODE_VOCABULARY, NUM_CODEBOOKS, H
 TEXT_EMBEDDING = "tied.embedding.text_embedding.weight"
 CODE_EMBEDDING = "tied.embedding.modality_embeddings.0.embedding.weight"
 CODEC_PREFIX = "tied.embedding.modality_embeddings.0.model."
-FINAL_NORM = "body.norm.weight"
+BODY = "body."
 DUPLICATES = ("tied.head.text_head.weight", "tied.head.modality_heads.0.weight")
 """Tied copies that the published file holds and its index does not; never read."""
 
 
-def layer_name(layer: int, part: str) -> str:
+def layer_name(layer: int, part: str, prefix: str = BODY) -> str:
     """Name a weight of a layer, e.g. ``part`` "self_attn.q_proj"."""
-    return f"body.layers.{layer}.{part}.weight"
+    return f"{prefix}layers.{layer}.{part}.weight"
 
 
 def backbone_shapes(config: HiggsConfig) -> dict[str, Shape]:
     """Name every tensor of the language model, with its shape."""
-    hidden = config.hidden_size
-    shapes: dict[str, Shape] = {
-        TEXT_EMBEDDING: (config.vocabulary, hidden),
-        CODE_EMBEDDING: (NUM_CODEBOOKS * CODE_VOCABULARY, hidden),
-        FINAL_NORM: (hidden,),
+    embeddings: dict[str, Shape] = {
+        TEXT_EMBEDDING: (config.vocabulary, config.hidden_size),
+        CODE_EMBEDDING: (NUM_CODEBOOKS * CODE_VOCABULARY, config.hidden_size),
     }
+    return embeddings | qwen3_shapes(config, BODY)
+
+
+def qwen3_shapes(config: HiggsConfig, prefix: str) -> dict[str, Shape]:
+    """Name every tensor of the layers and of the norm behind them, with its shape."""
+    shapes: dict[str, Shape] = {f"{prefix}norm.weight": (config.hidden_size,)}
     for layer in range(config.num_layers):
-        shapes |= {layer_name(layer, part): shape for part, shape in _layer(config)}
+        shapes |= {layer_name(layer, part, prefix): shape for part, shape in _layer(config)}
     return shapes
 
 

@@ -1,25 +1,18 @@
-"""Seeded random checkpoints in exactly the published layout: for tests of everything but the sound, and for benches.
+"""Seeded random checkpoints in exactly the published layout: for tests of everything but the sound, and for benches."""
 
-A tensor's noise depends on the seed and its name only, so any order and any number of processes write the same bytes.
-"""
-
-import hashlib
 import json
-import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from antiphon_server.codec.sizes import CodecSizes, Shape
 from antiphon_server.model.higgs_config import ARCHITECTURE, CODE_VOCABULARY, MODEL_TYPE, NUM_CODEBOOKS, HiggsConfig
 from antiphon_server.model.layout import CODE_EMBEDDING, DUPLICATES, TEXT_EMBEDDING, checkpoint_shapes
+from antiphon_server.model.noise import new_folder, write_noise
 from antiphon_server.model.vocabulary import byte_tokenizer, tokenizer_config
 
-_PIECE_VALUES = 1 << 22
 _DUPLICATED = dict(zip(DUPLICATES, (TEXT_EMBEDDING, CODE_EMBEDDING), strict=True))
 
 
@@ -70,74 +63,11 @@ def make_checkpoint(
     Raises:
         FileExistsError: If the folder holds anything.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.iterdir()):
-        raise FileExistsError(f"{folder} is not empty")
+    new_folder(folder)
     shapes = checkpoint_shapes(size.backbone, size.codec)
-    stored = shapes | {name: shapes[of] for name, of in _DUPLICATED.items()}
-    header, at, num_bytes = _header(stored)
-    path = folder / "model.safetensors"
-    with path.open("wb") as file:
-        file.write(header)
-        file.truncate(len(header) + num_bytes)
-    jobs = [_Job(path, len(header) + at[name], _DUPLICATED.get(name, name), stored[name], seed) for name in stored]
-    _write_all(sorted(jobs, key=lambda job: -job.num_values), progress, num_bytes)
+    stored = {"model.safetensors": shapes | {name: shapes[of] for name, of in _DUPLICATED.items()}}
+    write_noise(folder, stored, spread, seed=seed, copies=_DUPLICATED, progress=progress)
     _write_texts(folder, size, shapes, tokenizer_json)
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    path: Path
-    at: int
-    name: str
-    shape: Shape
-    seed: int
-
-    @property
-    def num_values(self) -> int:
-        return int(np.prod(self.shape))
-
-
-def _header(shapes: dict[str, Shape]) -> tuple[bytes, dict[str, int], int]:
-    """Lay the tensors out one after the other, as the safetensors format has it."""
-    entries: dict[str, object] = {"__metadata__": {"format": "pt"}}
-    at, end = {}, 0
-    for name in sorted(shapes):
-        at[name], begin = end, end
-        end += int(np.prod(shapes[name])) * 2
-        entries[name] = {"dtype": "BF16", "shape": list(shapes[name]), "data_offsets": [begin, end]}
-    text = json.dumps(entries, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text, at, end
-
-
-def _write_all(jobs: Iterable[_Job], progress: Callable[[int, int], None], num_bytes: int) -> None:
-    jobs, done = list(jobs), 0
-    if num_bytes < 1 << 28:  # starting processes would take longer
-        for job in jobs:
-            done += _write(job)
-            progress(done, num_bytes)
-        return
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None) as pool:
-        for written in pool.map(_write, jobs):
-            done += written
-            progress(done, num_bytes)
-
-
-def _write(job: _Job) -> int:
-    noise = np.random.Generator(np.random.Philox(_key(job.seed, job.name)))
-    shape_of = spread(job.name, job.shape)
-    with job.path.open("r+b") as file:
-        file.seek(job.at)
-        for begin in range(0, job.num_values, _PIECE_VALUES):
-            num = min(_PIECE_VALUES, job.num_values - begin)
-            values = noise.standard_normal(num, dtype=np.float32) * shape_of[1] + shape_of[0]
-            file.write(_to_bf16(values).tobytes())
-    return job.num_values * 2
-
-
-def _key(seed: int, name: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:16], "little")
 
 
 def spread(name: str, shape: Shape) -> tuple[float, float]:
@@ -163,12 +93,6 @@ def _gain(name: str) -> float:
     if ".res_unit" in name and name.endswith("conv2.weight"):
         return 0.1
     return 0.05 if name.endswith("acoustic_decoder.conv2.weight") else 1.0
-
-
-def _to_bf16(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
-    """Round to the nearest, ties to even."""
-    bits = values.view(np.uint32)
-    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2")
 
 
 def _write_texts(folder: Path, size: Size, shapes: dict[str, Shape], tokenizer_json: bytes | None) -> None:

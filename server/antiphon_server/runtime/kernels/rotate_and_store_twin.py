@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from antiphon_server.model.backbone import rotate
+from antiphon_server.model.qwen3 import rotate
 
 
 def rotate_and_store(

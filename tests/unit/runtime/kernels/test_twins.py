@@ -14,8 +14,9 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 
 from antiphon_server.codec.delay import NUM_CODEBOOKS
 from antiphon_server.engine.runner import Draw
-from antiphon_server.model.backbone import Backbone, rotate, rotation_table
-from antiphon_server.model.higgs_config import CODE_VOCABULARY, HiggsConfig
+from antiphon_server.model.backbone import Backbone
+from antiphon_server.model.higgs_config import CODE_VOCABULARY, CONTEXT_POSITIONS, HiggsConfig
+from antiphon_server.model.qwen3 import rotate, rotation_table
 from antiphon_server.runtime.kernels.choice import Kernels, choose
 from antiphon_server.runtime.kernels.paged_attention_twin import partial_shapes
 from antiphon_server.runtime.paged_kv import DecodeAttention, PagedKV
@@ -54,7 +55,7 @@ def test_add_norm_is_the_backbones(backbone):
 
 
 def test_rotate_and_store_is_the_backbones(backbone):
-    layer, table = backbone.layers[0], rotation_table(CONFIG)
+    layer, table = backbone.layers[0], rotation_table(CONFIG, CONTEXT_POSITIONS, rounded_to=torch.bfloat16)
     qkv, positions, slots = bf16(3, 8 * 16), torch.tensor([900, 0, 33]), torch.tensor([5, 31, 2])
     query, cache = bf16(3, 4, 16), (bf16(32, 2, 16), bf16(32, 2, 16))
     expected = cache[0].clone(), cache[1].clone()
@@ -172,7 +173,7 @@ def test_a_step_of_twins_waits_for_nothing():
         TWINS.add_norm(hidden, None, bf16(48), 1e-6, normed)
         TWINS.add_norm(hidden, bf16(2, 48), bf16(48), 1e-6, normed)
         cache, query, mixed = (bf16(64, 2, 16), bf16(64, 2, 16)), bf16(2, 4, 16), bf16(2, 4, 16)
-        norms, table = (bf16(16), bf16(16)), rotation_table(CONFIG)
+        norms, table = (bf16(16), bf16(16)), rotation_table(CONFIG, CONTEXT_POSITIONS, rounded_to=torch.bfloat16)
         TWINS.rotate_and_store(bf16(2, 8 * 16), norms, 1e-6, table, positions, slots, query, cache)
         tables, lengths = torch.zeros(2, 4, dtype=torch.int32), torch.tensor([11, 0]).int()
         room = tuple(map(torch.empty, partial_shapes(2, 4, 16, 64)))
