@@ -29,6 +29,18 @@ def test_a_made_checkpoint_is_described_and_found_right(tmp_path):
     assert damaged.stdout.endswith("\n1 thing is wrong.\n")
 
 
+def test_a_checkpoint_that_listens_is_made_and_recognised(tmp_path):
+    assert "it writes noise" in command("make", tmp_path / "ear", "--family", "stt", "--seed", 4).stdout
+    found = command("inspect", tmp_path / "ear")
+    assert found.stdout.startswith("Higgs Audio v3 STT\n")
+    assert "its head is not tied" in found.stdout
+    assert found.stdout.endswith("Nothing is wrong.\n")
+    (tmp_path / "ear" / "model-00002-of-00002.safetensors").unlink()
+    damaged = command("inspect", tmp_path / "ear")
+    assert damaged.returncode == 1
+    assert "wrong: model-00002-of-00002.safetensors is missing" in damaged.stdout
+
+
 def test_what_is_wrong_is_listed(tmp_path):
     (tmp_path / "config.json").write_text('{"architectures": ["LlamaForCausalLM"], "model_type": "llama"}')
     found = command("inspect", tmp_path)

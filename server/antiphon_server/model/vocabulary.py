@@ -1,4 +1,4 @@
-"""The 84 added tokens of Higgs Audio v3, and tokenizer files that hold them at their ids.
+"""The 84 added tokens of Higgs Audio v3 TTS, and tokenizer files that hold them or another model's at their ids.
 
 Ids and names: the published ``tokenizer.json`` of bosonai/higgs-audio-v3-tts-4b.
 """
@@ -36,40 +36,54 @@ _WORDS = (
 
 def added_tokens() -> dict[str, int]:
     """Map every added token to its id, 151643 to 151726."""
-    names = [f"<|{name}|>" for name in _QWEN.split()] + ["<tool_call>", "</tool_call>"]
-    names += [f"<|{name}|>" for name in f"{_QWEN_CODE} {_HIGGS}".split()]
+    names = qwen_tokens() + [f"<|{name}|>" for name in _HIGGS.split()]
     names += [f"<|{category}:{value}|>" for category, values in _CATEGORIES for value in values.split()]
     names += ["<|chatml|>", "<|prosody:expressive_high|>", "<|prosody:expressive_low|>"]
     return {name: FIRST_ADDED_ID + offset for offset, name in enumerate(names)}
 
 
-def byte_tokenizer() -> bytes:
+def qwen_tokens() -> list[str]:
+    """Name the 22 added tokens of Qwen2.5, which come first, 151643 to 151664."""
+    names = [f"<|{name}|>" for name in _QWEN.split()] + ["<tool_call>", "</tool_call>"]
+    return names + [f"<|{name}|>" for name in _QWEN_CODE.split()]
+
+
+def byte_tokenizer(added: Mapping[str, int] | None = None) -> bytes:
     """Write a ``tokenizer.json`` with one token per byte; what can be had without the published vocabulary."""
     # The library numbers added tokens after the vocabulary, unless the vocabulary already has them.
-    vocabulary = {char: token_id for token_id, char in enumerate(byte_characters().values())} | added_tokens()
-    return tokenizer_json(vocabulary, [])
+    vocabulary = {char: token_id for token_id, char in enumerate(byte_characters().values())}
+    return tokenizer_json(vocabulary, [], added)
 
 
-def tokenizer_json(vocabulary: Mapping[str, int], merges: Sequence[tuple[str, str]]) -> bytes:
-    """Write a ``tokenizer.json`` of a byte-level BPE with Qwen2's rules and all added tokens."""
-    added = [
+def tokenizer_json(
+    vocabulary: Mapping[str, int], merges: Sequence[tuple[str, str]], added: Mapping[str, int] | None = None
+) -> bytes:
+    """Write a ``tokenizer.json`` of a byte-level BPE with Qwen2's rules and ``added`` tokens, by default TTS's."""
+    added = added_tokens() if added is None else added
+    entries = [
         {"id": token_id, "content": name, "single_word": False, "lstrip": False, "rstrip": False}
         | {"normalized": False, "special": True}
-        for name, token_id in added_tokens().items()
+        for name, token_id in added.items()
     ]
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
     words = {"type": "Split", "pattern": {"Regex": _WORDS}, "behavior": "Isolated", "invert": False}
+    all_ids = {**vocabulary, **added}
     model = {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": "", "fuse_unk": False}
     content = {
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": added,
+        "added_tokens": entries,
         "normalizer": {"type": "NFC"},
         "pre_tokenizer": {"type": "Sequence", "pretokenizers": [words, byte_level]},
         "post_processor": byte_level,
         "decoder": byte_level,
-        "model": {**model, "end_of_word_suffix": "", "vocab": dict(vocabulary), "merges": [list(m) for m in merges]},
+        "model": {
+            **model,
+            "end_of_word_suffix": "",
+            "vocab": all_ids,
+            "merges": [list(m) for m in merges],
+        },
     }
     return json.dumps(content, ensure_ascii=False).encode()
 

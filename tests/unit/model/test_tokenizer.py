@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from antiphon_server.engine.continuity import Spoken
 from antiphon_server.errors import ModelNotInstalled
 from antiphon_server.model.prompt import Reference, build_prompt
+from antiphon_server.model.stt.prompt import Thinking, prefix_ids, prompt_ids, suffix_ids
 from antiphon_server.model.tokenizer import AUDIO, DELIVERY_TAGS, REF_AUDIO, REF_TEXT, TEXT, TTS, TextTokenizer, tag_ids
 from antiphon_server.model.vocabulary import added_tokens, byte_tokenizer
 from support.qwen_vocabulary import qwen_tokenizer_json
@@ -54,6 +55,23 @@ def test_the_fixture_with_tags_is_encoded_as_published(published):
     ids = "151667 151672 151681 13936 36506 13 21927 1052 220 151722 323 9339 369 14289 13 151670"
     prompt = build_prompt([*tag_ids(["emotion:elation"]), *before, *tag_ids(["prosody:pause"]), *after])
     assert list(prompt.positions) == list(map(int, ids.split()))
+
+
+HEARD_AFTER = "151644 872 198 3167 3114 279 8806 13 9258 1172 279 21355 4244 304 42047 448 902 61503 13 151669"
+HEARD_BEFORE = "151670 151645 198 151644 77091 198"
+
+
+def test_what_stands_around_sound_that_is_heard_is_encoded_as_published(published):
+    before, after = ([int(token) for token in ids.split()] for ids in (HEARD_AFTER, HEARD_BEFORE))
+    assert prefix_ids(published) == before
+    assert suffix_ids(published) == suffix_ids(published, Thinking.ON) == after
+    assert suffix_ids(published, Thinking.OFF) == [*after, 151667, 271, 151668, 271]
+    assert prompt_ids(published, [20, 15]) == [*before, *[151672] * 35, *after]
+
+
+def test_the_published_answer_is_decoded(published):
+    ids = "1782 3974 13876 38835 34208 916 279 15678 5562 13 151645"
+    assert published.decode(map(int, ids.split())) == "the quick brown fox jumps over the lazy dog.<|im_end|>"
 
 
 @given(st.text() | st.sampled_from(["<|audio|>", "<|im_start|>system", "<|emotion:anger|>", "<|env:music|>"]))
