@@ -23,7 +23,7 @@ async def test_a_blocking_call_of_ours_inside_a_coroutine_is_caught(package):
         planted["block"]()
 
 
-def run_pytest(folder: Path, source: str) -> subprocess.CompletedProcess[str]:
+def run_pytest(folder: Path, source: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Run a suite of one module under this suite's conftest, in a process of its own."""
     (folder / "conftest.py").write_text((TESTS / "conftest.py").read_text())
     (folder / "test_planted.py").write_text(source)
@@ -38,6 +38,7 @@ def run_pytest(folder: Path, source: str) -> subprocess.CompletedProcess[str]:
         folder,
         "-o",
         f"pythonpath={TESTS}",
+        *options,
         folder,
     ]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -55,4 +56,34 @@ def test_a_run_without_a_test_that_ran_fails(tmp_path, source):
 
 def test_a_run_with_a_test_passes(tmp_path):
     done = run_pytest(tmp_path, "def test_something(): assert True\n")
+    assert done.returncode == pytest.ExitCode.OK, done.stdout
+
+
+def test_the_last_object_of_grpc_may_be_collected_in_any_coroutine(tmp_path):
+    source = """
+import gc
+import grpc
+import antiphon_server
+from blockbuster import BlockingError
+import threading
+import pytest
+
+async def test_collected():
+    box = [grpc.aio.insecure_channel("127.0.0.1:9")]
+    await box[0].close()
+    code = compile("def drop(): box.clear(); gc.collect()", f"{antiphon_server.__path__[0]}/planted.py", "exec")
+    planted = {"box": box, "gc": gc}
+    exec(code, planted)
+    planted["drop"]()
+
+async def test_joined():
+    thread = threading.Thread(target=threading.Event().wait, args=(0.2,))
+    thread.start()
+    planted = {"thread": thread}
+    exec(compile("def join(): thread.join()", f"{antiphon_server.__path__[0]}/planted.py", "exec"), planted)
+    with pytest.raises(BlockingError):
+        planted["join"]()
+"""
+    strict = ["-W", "error::pytest.PytestUnraisableExceptionWarning", "-o", "asyncio_mode=auto"]
+    done = run_pytest(tmp_path, source, *strict)
     assert done.returncode == pytest.ExitCode.OK, done.stdout
