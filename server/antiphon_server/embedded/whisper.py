@@ -17,12 +17,14 @@ import numpy.typing as npt
 from antiphon_server.embedded import weights
 from antiphon_server.embedded.priority_worker import Interruption, PriorityWorker
 from antiphon_server.embedded.whisper_languages import iso_code, whisper_code
+from antiphon_server.engine.doubt import believed
 from antiphon_server.engine.options import parse_options
 from antiphon_server.engine.protocol import (
     LISTENING_RATE_HZ,
     EngineInfo,
     HeardSegment,
     HeardWord,
+    LeftOut,
     ListenJob,
     Transcript,
 )
@@ -140,7 +142,10 @@ class WhisperTranscriber:
         except (RuntimeError, ValueError, MemoryError) as error:
             raise EngineFailed(f"the transcription model failed ({type(error).__name__})") from error
         engine_ms = (time.perf_counter() - begin) * 1000
-        return Transcript(tuple(segments), iso_code(language), confidence, engine_ms)
+        kept, left_out = believed(segments)
+        if not segments:  # the library drops windows that its no-speech threshold refuses, and does not say so
+            left_out = (LeftOut(0, len(samples) * 1000 // LISTENING_RATE_HZ, "NO_SPEECH"),)
+        return Transcript(kept, iso_code(language), confidence, engine_ms, left_out)
 
     def _detect(self, samples: npt.NDArray[np.float32], window: "_OneWindow") -> tuple[str, float]:
         """Detect the language from the very window that will be written down, so that it is encoded once.

@@ -213,6 +213,17 @@ class ListenJob:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A stretch that the model wrote words for, or was given to, and that stands in no transcript, or not whole."""
+
+    start_ms: int
+    """From the start of the job's audio, like ``end_ms``."""
+    end_ms: int
+    why: str
+    """NO_SPEECH: nothing was said; UNSURE: the words were guesses; REPETITION: the same words over and over."""
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """What was said in a job's audio."""
 
@@ -221,6 +232,7 @@ class Transcript:
     language_confidence: float | None
     """None if the language was given."""
     engine_ms: float
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def text(self) -> str:

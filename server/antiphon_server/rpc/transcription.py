@@ -19,7 +19,7 @@ from antiphon_server.rpc.listen_config import ListenPlan, plan_listening
 from antiphon_server.rpc.requestid import REQUEST_ID
 from antiphon_server.rpc.responses import final_transcript, finish_reason, partial_transcript, segments, warning, words
 from antiphon_server.rpc.stream import BidiStream, run_call
-from antiphon_server.session.events import FinalHeard, ListenEvent, PartialHeard, VoiceBegan, VoiceStopped
+from antiphon_server.session.events import FinalHeard, ListenEvent, Notice, PartialHeard, VoiceBegan, VoiceStopped
 from antiphon_server.session.intake import Intake, open_intake
 from antiphon_server.session.listening import ListeningSession
 
@@ -61,12 +61,13 @@ class TranscriptionServicer(pb_grpc.TranscriptionServiceServicer):
         plan = replace(plan, settings=replace(plan.settings, partial_interval_ms=0))
         with self._admission.enter(context.time_remaining(), plan.info.model):
             finals: list[FinalHeard] = []
+            notices = list(plan.notices)
             async with AsyncExitStack() as held:
-                call = self._call(plan, _collector(finals), held)
+                call = self._call(plan, _collector(finals, notices), held)
                 await call.take(request.audio)
                 await call.finish()
             await context.send_initial_metadata((("x-request-id", REQUEST_ID.get()),))
-            return _once_response(plan, finals, call)
+            return _once_response(plan, finals, notices, call)
 
     def _call(
         self, plan: ListenPlan, emit: Callable[[ListenEvent], Awaitable[None]], held: AsyncExitStack
@@ -222,16 +223,20 @@ def listen_response(event: ListenEvent) -> pb.TranscribeResponse:
             return pb.TranscribeResponse(warning=warning(event))
 
 
-def _collector(finals: list[FinalHeard]) -> Callable[[ListenEvent], Awaitable[None]]:
+def _collector(finals: list[FinalHeard], notices: list[Notice]) -> Callable[[ListenEvent], Awaitable[None]]:
     async def emit(event: ListenEvent) -> None:
         if isinstance(event, FinalHeard):
             finals.append(event)
+        if isinstance(event, Notice):
+            notices.append(event)
         await asyncio.sleep(0)
 
     return emit
 
 
-def _once_response(plan: ListenPlan, finals: list[FinalHeard], call: ListenCall) -> pb.TranscribeOnceResponse:
+def _once_response(
+    plan: ListenPlan, finals: list[FinalHeard], notices: list[Notice], call: ListenCall
+) -> pb.TranscribeOnceResponse:
     heard = tuple(segment for final in finals for segment in final.segments)
     text = " ".join(final.text for final in finals if final.text)
     return pb.TranscribeOnceResponse(
@@ -245,6 +250,6 @@ def _once_response(plan: ListenPlan, finals: list[FinalHeard], call: ListenCall)
         model_revision=plan.info.revision,
         usage=report_pb2.Usage(input_audio_ms=call.audio_ms),
         timings=call.timings(),
-        warnings=[warning(notice) for notice in plan.notices],
+        warnings=[warning(notice) for notice in notices],
         request_id=REQUEST_ID.get(),
     )

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass, field, replace
 
-from antiphon_server.engine.protocol import HeardSegment, Transcript
-from antiphon_server.session.events import FinalHeard, PartialHeard, Times
+from antiphon_server.engine.protocol import HeardSegment, LeftOut, Transcript
+from antiphon_server.session.events import FinalHeard, Notice, PartialHeard, Times
+
+_MAX_NAMED = 5
+"""Stretches that a notice names one by one."""
+_WHYS = {"NO_SPEECH": "no speech", "UNSURE": "too unsure", "REPETITION": "words over and over"}
 
 
 @dataclass(slots=True)
@@ -14,6 +18,7 @@ class UtteranceHearing:
     start_ms: float
     engine_ms: float = 0.0
     _segments: list[HeardSegment] = field(default_factory=list)
+    _left_out: list[LeftOut] = field(default_factory=list)
     _languages: list[tuple[str, float | None]] = field(default_factory=list)
     _last_partial: str = ""
 
@@ -26,6 +31,9 @@ class UtteranceHearing:
         """Add a piece for good; its clock starts at ``start_ms`` of the stream."""
         self.engine_ms += transcript.engine_ms
         self._segments.extend(_moved(segment, round(start_ms)) for segment in transcript.segments)
+        for one in transcript.left_out:
+            moved = replace(one, start_ms=one.start_ms + round(start_ms), end_ms=one.end_ms + round(start_ms))
+            self._left_out.append(moved)
         if transcript.segments:
             self._languages.append((transcript.language, transcript.language_confidence))
 
@@ -44,6 +52,17 @@ class UtteranceHearing:
             num_settled_characters=len(settled),
             utterance_index=self.index,
         )
+
+    def notice(self) -> Notice | None:
+        """Say what was left out of the transcript and why, or None if nothing was."""
+        if not self._left_out:
+            return None
+        named = [
+            f"{each.start_ms / 1000:.1f} to {each.end_ms / 1000:.1f} s ({_WHYS[each.why]})" for each in self._left_out
+        ]
+        more = f" and {len(named) - _MAX_NAMED} more" if len(named) > _MAX_NAMED else ""
+        message = f"left out of the transcript, or cut short: {', '.join(named[:_MAX_NAMED])}{more}"
+        return Notice("WORDS_LEFT_OUT", "", message)
 
     def final(self, end_ms: float, times: Times) -> FinalHeard:
         """The utterance's transcript."""

@@ -125,6 +125,9 @@ class ListeningSession:
         stretch, hearing = ended.stretch, ended.hearing
         await self._settle(stretch, hearing, ended.guess)
         final = hearing.final(stretch.end_ms, self._times(ended.asked_at, hearing))
+        notice = hearing.notice()
+        if notice is not None:
+            await self._emit(notice)
         await self._emit(final)
         return final
 
@@ -227,7 +230,7 @@ class ListeningSession:
         """Write a stretch down for good; a partial that heard all of its voice is as good as a new run."""
         start_ms, pcm = stretch.voiced(self._settings.prefix_padding_ms)
         transcript = await self._outcome(guess, stretch if pcm else None)
-        if transcript is None and pcm:
+        if pcm and (transcript is None or transcript.left_out):  # a final tries again where a partial gives up
             transcript = await self._transcribe(pcm, is_partial=False)
         if transcript is not None:
             hearing.settle(transcript, start_ms)

@@ -1,5 +1,5 @@
-from antiphon_server.engine.protocol import HeardSegment, HeardWord, Transcript
-from antiphon_server.session.events import Times
+from antiphon_server.engine.protocol import HeardSegment, HeardWord, LeftOut, Transcript
+from antiphon_server.session.events import Notice, Times
 from antiphon_server.session.hearing import UtteranceHearing
 
 
@@ -46,3 +46,16 @@ def test_a_partial_that_says_nothing_new_is_not_sent():
     assert hearing.partial("  ", 100.0) is None
     assert hearing.partial("same", 100.0) is not None
     assert hearing.partial(" same ", 200.0) is None
+
+
+def test_what_was_left_out_is_told_on_the_clock_of_the_stream():
+    hearing = UtteranceHearing(0, 0.0)
+    hearing.settle(Transcript((), "en", None, 1.0), 0.0)
+    assert hearing.notice() is None
+    hearing.settle(Transcript((), "en", None, 1.0, (LeftOut(0, 1500, "UNSURE"),)), 60_000.0)
+    assert hearing.notice() == Notice(
+        "WORDS_LEFT_OUT", "", "left out of the transcript, or cut short: 60.0 to 61.5 s (too unsure)"
+    )
+    hearing.settle(Transcript((), "en", None, 1.0, (LeftOut(0, 900, "NO_SPEECH"),) * 6), 90_000.0)
+    assert hearing.notice().message.count("no speech") == 4
+    assert hearing.notice().message.endswith("and 2 more")

@@ -81,6 +81,10 @@ class _WarningCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningCo
     """Part of the text could not be spoken (a script the model does not read) and was left out."""
     WARNING_CODE_LANGUAGE_MISMATCH: _WarningCode.ValueType  # 8
     """The voice was made for another language than the one asked for, and speaks it with an accent."""
+    WARNING_CODE_WORDS_LEFT_OUT: _WarningCode.ValueType  # 9
+    """Sound that passed for voice is not in the transcript, or a repetition in it was cut: the model did not seem to hear
+    words there.
+    """
 
 class WarningCode(_WarningCode, metaclass=_WarningCodeEnumTypeWrapper):
     """What kind of thing a warning is about."""
@@ -103,6 +107,10 @@ WARNING_CODE_TEXT_NOT_SPOKEN: WarningCode.ValueType  # 7
 """Part of the text could not be spoken (a script the model does not read) and was left out."""
 WARNING_CODE_LANGUAGE_MISMATCH: WarningCode.ValueType  # 8
 """The voice was made for another language than the one asked for, and speaks it with an accent."""
+WARNING_CODE_WORDS_LEFT_OUT: WarningCode.ValueType  # 9
+"""Sound that passed for voice is not in the transcript, or a repetition in it was cut: the model did not seem to hear
+words there.
+"""
 Global___WarningCode: _TypeAlias = WarningCode  # noqa: Y015
 
 @_typing.final

@@ -1,0 +1,74 @@
+"""Loops in a transcript: the same few words back to back, as a model writes them where it hears nothing to write."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MIN_REPEATS = 4
+MIN_LOOP_UNITS = 12
+"""Shorter ones people do say: "no, no, no, no", or the zeros of a number."""
+MAX_PERIOD_UNITS = 40
+
+_UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
+"""Characters of scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, kana and Chinese characters."""
+_UNIT = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+(?:['\u2019]\w+)*")
+"""A word, or one character of such a script."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A loop in a row of units: ``period`` units from ``start`` on, then the same again up to ``end``."""
+
+    start: int
+    end: int
+    period: int
+
+
+def loops_in(units: Sequence[str]) -> list[Loop]:
+    """Find loops, none inside another; where several periods fit, the shortest.
+
+    Args:
+        units: Words or characters, spelt alike where they are alike.
+    """
+    found: list[Loop] = []
+    start = 0
+    while start < len(units):
+        loop = _loop_at(units, start)
+        if loop is not None:
+            found.append(loop)
+        start = loop.end if loop is not None else start + 1
+    return found
+
+
+def repeated_spans(texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+    """Find what to cut so that each loop is said once; loops may run over several texts.
+
+    Returns:
+        For each text the character ranges to leave out, in order; a range reaches to the next unit that stays.
+    """
+    places = [(index, match.start()) for index, text in enumerate(texts) for match in _UNIT.finditer(text)]
+    units = [match.group().casefold() for text in texts for match in _UNIT.finditer(text)]
+    dropped = {at for loop in loops_in(units) for at in range(loop.start + loop.period, loop.end)}
+    spans: list[list[tuple[int, int]]] = [[] for _ in texts]
+    for at in sorted(dropped):
+        index, begin = places[at]
+        is_last = at + 1 == len(places) or places[at + 1][0] != index
+        end = len(texts[index]) if is_last else places[at + 1][1]
+        mine = spans[index]
+        if mine and mine[-1][1] == begin:
+            mine[-1] = (mine[-1][0], end)
+        else:
+            mine.append((begin, end))
+    return spans
+
+
+def _loop_at(units: Sequence[str], start: int) -> Loop | None:
+    for period in range(1, min(MAX_PERIOD_UNITS, (len(units) - start) // MIN_REPEATS) + 1):
+        end = start + period
+        while end < len(units) and units[end] == units[end - period]:
+            end += 1
+        num_repeats = (end - start) // period
+        if num_repeats >= MIN_REPEATS and num_repeats * period >= MIN_LOOP_UNITS:
+            # A last repeat that breaks off belongs to what follows it, unless nothing does.
+            return Loop(start, end if end == len(units) else start + num_repeats * period, period)
+    return None
