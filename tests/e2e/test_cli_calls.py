@@ -88,7 +88,7 @@ def test_one_bad_file_does_not_stop_the_others(antiphon, tmp_path):
     antiphon("say", "Hello.", "-o", "clip.wav")
     (tmp_path / "noise.wav").write_bytes(b"not audio at all")
     done = antiphon("transcribe", "missing.wav", "noise.wav", "clip.wav")
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert done.stdout.decode() == f"clip.wav: {SENTENCE}\n"
     missing, noise = done.stderr.decode().splitlines()
     assert missing == "antiphon: missing.wav: No such file or directory"

@@ -18,12 +18,13 @@ Speak, transcribe and converse with a self-hosted speech server.
   antiphon say "Hello there." --play     hear it
   antiphon say "Hello." -o hello.wav     keep it
   antiphon transcribe hello.wav          write down what was said
+  antiphon transcribe recordings/        the same for a folder, in files beside the recordings
   antiphon converse                      type, and be answered aloud
   antiphon doctor                        find out what is wrong
 """
 _EPILOG = """\
 Each command explains itself: antiphon say --help
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 spoken but not to the end, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not all of it (the rest is said), 130 interrupted.
 """
 
 
