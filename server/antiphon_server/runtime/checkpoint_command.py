@@ -25,7 +25,7 @@ examples:
   antiphon checkpoint inspect bosonai/higgs-audio-v3-tts-4b   the same of a model on a hub, which is downloaded
   antiphon checkpoint make ./tiny --size tiny --seed 1        45 MB of noise in the published layout, for tests
   antiphon checkpoint make ./full --size full --seed 1        9.3 GB of noise, for benchmarks
-  antiphon checkpoint make ./ear --family stt                 42 MB of noise that listens
+  antiphon checkpoint make ./ear --family stt                 40 MB of noise in the layout of STT
 """
 
 
