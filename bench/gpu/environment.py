@@ -1,6 +1,7 @@
 """Versions, driver, clocks and power, as they are before anything runs."""
 
 import torch
+from torch.nn.attention import SDPBackend
 
 from antiphon_server.runtime.cuda.device import set_numerics
 from antiphon_server.runtime.kernels import config
@@ -14,7 +15,11 @@ def measure(setting: Setting, record: Record) -> None:
     """Note what is there, and check that the device computes."""
     set_numerics()
     record.fact(versions=versions(), torch_cuda=torch.version.cuda or "", gpu=gpu_now(), kernels=_kernel_config())
+    attention = _prefill_attention(setting.device)
+    record.fact(prefill_attention=attention)
     if setting.device == "cuda":
+        is_fused = attention == "EFFICIENT_ATTENTION"
+        record.check("prefill's attention is fused and needs no plan", is_met=is_fused, detail=attention)
         found = torch.cuda.get_device_properties(0)
         record.fact(
             capability=f"{found.major}.{found.minor}",
@@ -34,6 +39,16 @@ def measure(setting: Setting, record: Record) -> None:
     exact = left.double() @ left.double()
     error = float((product - exact).norm() / exact.norm())
     record.check("an fp32 product is computed in fp32", is_met=error < 1e-5, detail=f"relative error {error:.1e}")
+
+
+def _prefill_attention(device: str) -> str:
+    """Which of torch's implementations a prefill gets: its heads in groups, keys repeated without a copy, a mask."""
+    query = torch.zeros(4, 8, 64, 128, dtype=torch.bfloat16, device=device)
+    keys = torch.zeros(1, 8, 512, 128, dtype=torch.bfloat16, device=device).expand(4, -1, -1, -1)
+    mask = torch.zeros(64, 512, dtype=torch.bfloat16, device=device)
+    with torch.inference_mode():
+        choice = torch._fused_sdp_choice(query, keys, keys, mask)  # noqa: SLF001 - torch tells it nowhere else
+    return str(SDPBackend(choice).name)
 
 
 def _kernel_config() -> dict[str, str]:
