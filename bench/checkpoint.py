@@ -57,7 +57,7 @@ def load_here(folder: str) -> None:
     options = HiggsOptions(checkpoint=folder, num_blocks=NUM_BLOCKS)
     peak, watch = Peak(), Stopwatch()
     loaded = load(options)
-    took_ms, plan = watch.ms, plan_of(options, usable(Path(folder)))
+    took_ms, plan = watch.ms, plan_of(options, usable(Path(folder)), None)
     weights = plan.embeddings + plan.backbone + plan.codec
     print(
         json.dumps({"s": took_ms / 1000, "weights": weights, "beside": peak.end() - weights, "of": loaded.info.model})
