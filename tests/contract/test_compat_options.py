@@ -48,7 +48,7 @@ async def test_options_stand_in_extra_body_in_forms_in_batches_and_on_the_socket
         (7, "options", "options must be an object of names and values, not a number"),
         ({"guard": [1]}, "options.guard", "options.guard must be a boolean, a number or a string, not an array"),
         ({"guard": {"a": 1}}, "options.guard", "not an object"),
-        ({"rows": 2**63}, "options.rows", "options.rows must fit 64 bits, not 9.22337e+18"),
+        ({"rows": 2**63}, "options.rows", "options.rows must fit 64 bits, not 9223372036854775808"),
         ({"mode": "a" * 4097}, "options.mode", "at most 4096 characters, not 4097"),
         ({"n" * 65: 1}, "options", "at most 64 characters, not 65"),
         ({str(index): 1 for index in range(65)}, "options", "at most 64 names, not 65"),

@@ -34,8 +34,12 @@ def some_codes(samples):
         (ReferenceClip(bytes(48_001), 24_000), InvalidField, "not 48001 bytes"),
         (clip(50_000, 0), InvalidField, "rate of 0 Hz"),
         (clip(50_000, 44_101), InvalidField, "rate of 44101 Hz"),
-        (ReferenceClip(bytes(48_000), 24_000), BadAudio, "loudest sample is 0 of 32768, and must be over 3"),
-        (clip(24_000, peak=3), BadAudio, "loudest sample is 3 of 32768"),
+        (
+            ReferenceClip(bytes(48_000), 24_000),
+            BadAudio,
+            "loudest sample of its first channel, which alone is heard, is 0 of 32768, and must be over 3",
+        ),
+        (clip(24_000, peak=3), BadAudio, "heard, is 3 of 32768"),
     ],
 )
 async def test_clips_that_cannot_be_cloned_are_refused_with_the_numbers(refused, kind, what):
