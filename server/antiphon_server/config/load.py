@@ -88,11 +88,15 @@ def _read_file(path: str | None) -> dict[str, Any]:
         raise ConfigError(f"the config file {path} is not TOML: {error}") from error
 
 
+_OF_CLIENTS = ("ANTIPHON_SERVER", "ANTIPHON_API_KEY")
+"""What clients read; whoever speaks with a server from a shell has them set there."""
+
+
 def _read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     """Read ANTIPHON_LISTEN, ANTIPHON_LIMITS_MAX_AUDIO_MS, ANTIPHON_CHAT_OPTIONS_API_KEY and the like."""
     values: dict[str, Any] = {}
     for name, text in environment.items():
-        if not name.startswith("ANTIPHON_") or name.startswith("ANTIPHON_COMPAT_"):
+        if not name.startswith("ANTIPHON_") or name.startswith("ANTIPHON_COMPAT_") or name in _OF_CLIENTS:
             continue
         _place(values, name.removeprefix("ANTIPHON_").lower(), text, name)
     return values

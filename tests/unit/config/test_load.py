@@ -161,6 +161,11 @@ def test_unknown_variables_of_ours_are_refused_and_others_are_none_of_our_busine
     load("", tmp_path, SOMETHING_ELSE="x")
 
 
+def test_what_clients_read_from_the_same_shell_is_no_setting():
+    given = {"ANTIPHON_SERVER": "localhost:50051", "ANTIPHON_API_KEY": "secret"}
+    assert load_config({}, None, given).config == Config()
+
+
 def test_a_file_that_is_not_there_is_said_so(tmp_path):
     with pytest.raises(ConfigError, match=r"gone\.toml"):
         load_config({}, str(tmp_path / "gone.toml"), {})
