@@ -50,7 +50,7 @@ async def test_an_open_gate_lets_nothing_be_invented_and_says_what_was_left_out(
 
 
 async def test_the_same_word_over_and_over_is_written_once_and_said(transcriber, synthesizer):
-    pcm = await pcm_of(synthesizer, "Buffalo buffalo " * 12)
+    pcm = await pcm_of(synthesizer, "Buffalo buffalo " * 8)
     heard = await transcriber.transcribe(ListenJob(pcm=pcm, language="en", is_partial=True))
     assert 1 <= len(heard.text.split()) <= 4
     assert [one.why for one in heard.left_out] == ["REPETITION"]
