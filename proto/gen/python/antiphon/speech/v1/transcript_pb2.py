@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#antiphon/speech/v1/transcript.proto\x12\x12\x61ntiphon.speech.v1\"^\n\x04Word\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08start_ms\x18\x02 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x03 \x01(\x03\x12\x17\n\nconfidence\x18\x04 \x01(\x01H\x00\x88\x01\x01\x42\r\n\x0b_confidence\"\xbe\x02\n\x07Segment\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x10\n\x08start_ms\x18\x03 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x04 \x01(\x03\x12\x1d\n\x10\x61verage_log_prob\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0eno_speech_prob\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x1e\n\x11\x63ompression_ratio\x18\x07 \x01(\x01H\x02\x88\x01\x01\x12\x14\n\x07speaker\x18\x08 \x01(\x05H\x03\x88\x01\x01\x12\x18\n\x0btemperature\x18\t \x01(\x01H\x04\x88\x01\x01\x12\x0e\n\x06tokens\x18\n \x03(\x05\x42\x13\n\x11_average_log_probB\x11\n\x0f_no_speech_probB\x14\n\x12_compression_ratioB\n\n\x08_speakerB\x0e\n\x0c_temperatureBL\n\x16\x64\x65v.antiphon.speech.v1P\x01Z\x1b\x61ntiphon/speech/v1;speechv1\xaa\x02\x12\x41ntiphon.Speech.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#antiphon/speech/v1/transcript.proto\x12\x12\x61ntiphon.speech.v1\"^\n\x04Word\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08start_ms\x18\x02 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x03 \x01(\x03\x12\x17\n\nconfidence\x18\x04 \x01(\x01H\x00\x88\x01\x01\x42\r\n\x0b_confidence\"\xe6\x02\n\x07Segment\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x10\n\x08start_ms\x18\x03 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x04 \x01(\x03\x12\x1d\n\x10\x61verage_log_prob\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0eno_speech_prob\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x1e\n\x11\x63ompression_ratio\x18\x07 \x01(\x01H\x02\x88\x01\x01\x12\x14\n\x07speaker\x18\x08 \x01(\x05H\x03\x88\x01\x01\x12\x18\n\x0btemperature\x18\t \x01(\x01H\x04\x88\x01\x01\x12\x0e\n\x06tokens\x18\n \x03(\x05\x12\x17\n\nconfidence\x18\x0b \x01(\x01H\x05\x88\x01\x01\x42\x13\n\x11_average_log_probB\x11\n\x0f_no_speech_probB\x14\n\x12_compression_ratioB\n\n\x08_speakerB\x0e\n\x0c_temperatureB\r\n\x0b_confidence\"D\n\x0fListeningReport\x12\x31\n\x06pieces\x18\x01 \x03(\x0b\x32!.antiphon.speech.v1.ListenedPiece\"\x9f\x01\n\rListenedPiece\x12\x10\n\x08start_ms\x18\x01 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x02 \x01(\x03\x12)\n\x03\x65nd\x18\x03 \x01(\x0e\x32\x1c.antiphon.speech.v1.PieceEnd\x12\x11\n\tengine_ms\x18\x04 \x01(\x01\x12.\n\x06\x63hecks\x18\x05 \x03(\x0b\x32\x1e.antiphon.speech.v1.FiredCheck\"Z\n\nFiredCheck\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\r\n\x05limit\x18\x03 \x01(\x01\x12\x10\n\x08start_ms\x18\x04 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x05 \x01(\x03*e\n\x08PieceEnd\x12\x19\n\x15PIECE_END_UNSPECIFIED\x10\x00\x12\x13\n\x0fPIECE_END_PAUSE\x10\x01\x12\x14\n\x10PIECE_END_LENGTH\x10\x02\x12\x13\n\x0fPIECE_END_AUDIO\x10\x03\x42L\n\x16\x64\x65v.antiphon.speech.v1P\x01Z\x1b\x61ntiphon/speech/v1;speechv1\xaa\x02\x12\x41ntiphon.Speech.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,8 +32,16 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'antiphon.speech.v1.transcri
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\026dev.antiphon.speech.v1P\001Z\033antiphon/speech/v1;speechv1\252\002\022Antiphon.Speech.V1'
+  _globals['_PIECEEND']._serialized_start=840
+  _globals['_PIECEEND']._serialized_end=941
   _globals['_WORD']._serialized_start=59
   _globals['_WORD']._serialized_end=153
   _globals['_SEGMENT']._serialized_start=156
-  _globals['_SEGMENT']._serialized_end=474
+  _globals['_SEGMENT']._serialized_end=514
+  _globals['_LISTENINGREPORT']._serialized_start=516
+  _globals['_LISTENINGREPORT']._serialized_end=584
+  _globals['_LISTENEDPIECE']._serialized_start=587
+  _globals['_LISTENEDPIECE']._serialized_end=746
+  _globals['_FIREDCHECK']._serialized_start=748
+  _globals['_FIREDCHECK']._serialized_end=838
 # @@protoc_insertion_point(module_scope)

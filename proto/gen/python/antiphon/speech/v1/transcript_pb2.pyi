@@ -7,16 +7,45 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
 
-if sys.version_info >= (3, 10):
-    from typing import TypeAlias as _TypeAlias
+if sys.version_info >= (3, 11):
+    from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
-    from typing_extensions import TypeAlias as _TypeAlias
+    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _PieceEnd:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PieceEndEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PieceEnd.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PIECE_END_UNSPECIFIED: _PieceEnd.ValueType  # 0
+    """Not known."""
+    PIECE_END_PAUSE: _PieceEnd.ValueType  # 1
+    """A pause in the voice."""
+    PIECE_END_LENGTH: _PieceEnd.ValueType  # 2
+    """The model takes no longer piece; it was cut where there was the least voice."""
+    PIECE_END_AUDIO: _PieceEnd.ValueType  # 3
+    """The caller's flush or finish, or the end of the file."""
+
+class PieceEnd(_PieceEnd, metaclass=_PieceEndEnumTypeWrapper):
+    """Why a piece of audio ends where it does."""
+
+PIECE_END_UNSPECIFIED: PieceEnd.ValueType  # 0
+"""Not known."""
+PIECE_END_PAUSE: PieceEnd.ValueType  # 1
+"""A pause in the voice."""
+PIECE_END_LENGTH: PieceEnd.ValueType  # 2
+"""The model takes no longer piece; it was cut where there was the least voice."""
+PIECE_END_AUDIO: PieceEnd.ValueType  # 3
+"""The caller's flush or finish, or the end of the file."""
+Global___PieceEnd: _TypeAlias = PieceEnd  # noqa: Y015
 
 @_typing.final
 class Word(_message.Message):
@@ -70,6 +99,7 @@ class Segment(_message.Message):
     SPEAKER_FIELD_NUMBER: _builtins.int
     TEMPERATURE_FIELD_NUMBER: _builtins.int
     TOKENS_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Output only. 0 for the first of a transcript, then one more for each."""
     text: _builtins.str
@@ -88,6 +118,8 @@ class Segment(_message.Message):
     """Output only. Who speaks, absent without diarisation."""
     temperature: _builtins.float
     """Output only. Sampling temperature that gave it, absent where the model has none."""
+    confidence: _builtins.float
+    """Output only. Confidence 0 to 1: the mean probability of its tokens, geometrically; absent where the model gives none."""
     @_builtins.property
     def tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Output only. Token ids, empty where the model has none."""
@@ -105,15 +137,18 @@ class Segment(_message.Message):
         speaker: _builtins.int | None = ...,
         temperature: _builtins.float | None = ...,
         tokens: _abc.Iterable[_builtins.int] | None = ...,
+        confidence: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_average_log_prob", b"_average_log_prob", "_compression_ratio", b"_compression_ratio", "_no_speech_prob", b"_no_speech_prob", "_speaker", b"_speaker", "_temperature", b"_temperature", "average_log_prob", b"average_log_prob", "compression_ratio", b"compression_ratio", "no_speech_prob", b"no_speech_prob", "speaker", b"speaker", "temperature", b"temperature"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_average_log_prob", b"_average_log_prob", "_compression_ratio", b"_compression_ratio", "_confidence", b"_confidence", "_no_speech_prob", b"_no_speech_prob", "_speaker", b"_speaker", "_temperature", b"_temperature", "average_log_prob", b"average_log_prob", "compression_ratio", b"compression_ratio", "confidence", b"confidence", "no_speech_prob", b"no_speech_prob", "speaker", b"speaker", "temperature", b"temperature"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_average_log_prob", b"_average_log_prob", "_compression_ratio", b"_compression_ratio", "_no_speech_prob", b"_no_speech_prob", "_speaker", b"_speaker", "_temperature", b"_temperature", "average_log_prob", b"average_log_prob", "compression_ratio", b"compression_ratio", "end_ms", b"end_ms", "index", b"index", "no_speech_prob", b"no_speech_prob", "speaker", b"speaker", "start_ms", b"start_ms", "temperature", b"temperature", "text", b"text", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_average_log_prob", b"_average_log_prob", "_compression_ratio", b"_compression_ratio", "_confidence", b"_confidence", "_no_speech_prob", b"_no_speech_prob", "_speaker", b"_speaker", "_temperature", b"_temperature", "average_log_prob", b"average_log_prob", "compression_ratio", b"compression_ratio", "confidence", b"confidence", "end_ms", b"end_ms", "index", b"index", "no_speech_prob", b"no_speech_prob", "speaker", b"speaker", "start_ms", b"start_ms", "temperature", b"temperature", "text", b"text", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__average_log_prob: _TypeAlias = _typing.Literal["average_log_prob"]  # noqa: Y015
     _WhichOneofArgType__average_log_prob: _TypeAlias = _typing.Literal["_average_log_prob", b"_average_log_prob"]  # noqa: Y015
     _WhichOneofReturnType__compression_ratio: _TypeAlias = _typing.Literal["compression_ratio"]  # noqa: Y015
     _WhichOneofArgType__compression_ratio: _TypeAlias = _typing.Literal["_compression_ratio", b"_compression_ratio"]  # noqa: Y015
+    _WhichOneofReturnType__confidence: _TypeAlias = _typing.Literal["confidence"]  # noqa: Y015
+    _WhichOneofArgType__confidence: _TypeAlias = _typing.Literal["_confidence", b"_confidence"]  # noqa: Y015
     _WhichOneofReturnType__no_speech_prob: _TypeAlias = _typing.Literal["no_speech_prob"]  # noqa: Y015
     _WhichOneofArgType__no_speech_prob: _TypeAlias = _typing.Literal["_no_speech_prob", b"_no_speech_prob"]  # noqa: Y015
     _WhichOneofReturnType__speaker: _TypeAlias = _typing.Literal["speaker"]  # noqa: Y015
@@ -125,6 +160,8 @@ class Segment(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__compression_ratio) -> _WhichOneofReturnType__compression_ratio | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__confidence) -> _WhichOneofReturnType__confidence | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__no_speech_prob) -> _WhichOneofReturnType__no_speech_prob | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__speaker) -> _WhichOneofReturnType__speaker | None: ...
@@ -132,3 +169,105 @@ class Segment(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__temperature) -> _WhichOneofReturnType__temperature | None: ...
 
 Global___Segment: _TypeAlias = Segment  # noqa: Y015
+
+@_typing.final
+class ListeningReport(_message.Message):
+    """How a transcript came about, for finding out why it is as it is. It holds no text."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PIECES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def pieces(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListenedPiece]:
+        """Output only. The pieces the model was given, in order; silence between them was not."""
+
+    def __init__(
+        self,
+        *,
+        pieces: _abc.Iterable[Global___ListenedPiece] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pieces", b"pieces"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListeningReport: _TypeAlias = ListeningReport  # noqa: Y015
+
+@_typing.final
+class ListenedPiece(_message.Message):
+    """A piece of audio that was written down in one go."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_MS_FIELD_NUMBER: _builtins.int
+    END_MS_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    ENGINE_MS_FIELD_NUMBER: _builtins.int
+    CHECKS_FIELD_NUMBER: _builtins.int
+    start_ms: _builtins.int
+    """Output only. Start, in milliseconds from the start of the stream or file."""
+    end_ms: _builtins.int
+    """Output only. End, in milliseconds from the start of the stream or file."""
+    end: Global___PieceEnd.ValueType
+    """Output only. Why it ends there."""
+    engine_ms: _builtins.float
+    """Output only. Time the model took, in milliseconds; 0 if a partial was taken for the final."""
+    @_builtins.property
+    def checks(self) -> _containers.RepeatedCompositeFieldContainer[Global___FiredCheck]:
+        """Output only. Checks that doubted what the model wrote."""
+
+    def __init__(
+        self,
+        *,
+        start_ms: _builtins.int = ...,
+        end_ms: _builtins.int = ...,
+        end: Global___PieceEnd.ValueType = ...,
+        engine_ms: _builtins.float = ...,
+        checks: _abc.Iterable[Global___FiredCheck] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checks", b"checks", "end", b"end", "end_ms", b"end_ms", "engine_ms", b"engine_ms", "start_ms", b"start_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListenedPiece: _TypeAlias = ListenedPiece  # noqa: Y015
+
+@_typing.final
+class FiredCheck(_message.Message):
+    """A check whose limit was passed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    START_MS_FIELD_NUMBER: _builtins.int
+    END_MS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Output only. What was measured: "voice_probability", "no_speech_prob", "average_log_prob", "repetition" or another."""
+    value: _builtins.float
+    """Output only. What it was."""
+    limit: _builtins.float
+    """Output only. The limit it passed."""
+    start_ms: _builtins.int
+    """Output only. Start of what was doubted, in milliseconds from the start of the stream or file."""
+    end_ms: _builtins.int
+    """Output only. End of it, in milliseconds from the start of the stream or file."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        value: _builtins.float = ...,
+        limit: _builtins.float = ...,
+        start_ms: _builtins.int = ...,
+        end_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_ms", b"end_ms", "limit", b"limit", "name", b"name", "start_ms", b"start_ms", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FiredCheck: _TypeAlias = FiredCheck  # noqa: Y015

@@ -27,7 +27,7 @@ from antiphon.speech.v1 import report_pb2 as antiphon_dot_speech_dot_v1_dot_repo
 from antiphon.speech.v1 import transcript_pb2 as antiphon_dot_speech_dot_v1_dot_transcript__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.antiphon/speech/v1/transcription_service.proto\x12\x12\x61ntiphon.speech.v1\x1a\x1e\x61ntiphon/speech/v1/audio.proto\x1a\x1f\x61ntiphon/speech/v1/report.proto\x1a#antiphon/speech/v1/transcript.proto\"\xce\x01\n\x11TranscribeRequest\x12\x39\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\'.antiphon.speech.v1.TranscriptionConfigH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x12/\n\x05\x66lush\x18\x03 \x01(\x0b\x32\x1e.antiphon.speech.v1.FlushAudioH\x00\x12\x31\n\x06\x66inish\x18\x04 \x01(\x0b\x32\x1f.antiphon.speech.v1.FinishAudioH\x00\x42\t\n\x07request\"\xcc\x04\n\x13TranscriptionConfig\x12\r\n\x05model\x18\x01 \x01(\t\x12/\n\x06\x66ormat\x18\x02 \x01(\x0b\x32\x1f.antiphon.speech.v1.AudioFormat\x12\x10\n\x08language\x18\x03 \x01(\t\x12\x0e\n\x06prompt\x18\x04 \x01(\t\x12\x11\n\tkey_words\x18\x05 \x03(\t\x12\x33\n\x04task\x18\x06 \x01(\x0e\x32%.antiphon.speech.v1.TranscriptionTask\x12.\n\x08thinking\x18\x07 \x01(\x0e\x32\x1c.antiphon.speech.v1.Thinking\x12\x12\n\nword_times\x18\x08 \x01(\x08\x12\x34\n\x08\x65ndpoint\x18\t \x01(\x0b\x32\".antiphon.speech.v1.EndpointConfig\x12 \n\x13partial_interval_ms\x18\n \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0btemperature\x18\x0b \x01(\x01H\x01\x88\x01\x01\x12\x45\n\x07options\x18\x0c \x03(\x0b\x32\x34.antiphon.speech.v1.TranscriptionConfig.OptionsEntry\x12\x15\n\rsegment_times\x18\r \x01(\x08\x1aO\n\x0cOptionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12.\n\x05value\x18\x02 \x01(\x0b\x32\x1f.antiphon.speech.v1.OptionValue:\x02\x38\x01\x42\x16\n\x14_partial_interval_msB\x0e\n\x0c_temperature\"\xf2\x01\n\x0e\x45ndpointConfig\x12.\n\x04mode\x18\x01 \x01(\x0e\x32 .antiphon.speech.v1.EndpointMode\x12\x16\n\tthreshold\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\nsilence_ms\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x1e\n\x11prefix_padding_ms\x18\x04 \x01(\x05H\x02\x88\x01\x01\x12\x1a\n\rmin_speech_ms\x18\x05 \x01(\x05H\x03\x88\x01\x01\x42\x0c\n\n_thresholdB\r\n\x0b_silence_msB\x14\n\x12_prefix_padding_msB\x10\n\x0e_min_speech_ms\"\x0c\n\nFlushAudio\"\r\n\x0b\x46inishAudio\"\xb2\x03\n\x12TranscribeResponse\x12;\n\x07started\x18\x01 \x01(\x0b\x32(.antiphon.speech.v1.TranscriptionStartedH\x00\x12\x38\n\x07partial\x18\x02 \x01(\x0b\x32%.antiphon.speech.v1.PartialTranscriptH\x00\x12\x34\n\x05\x66inal\x18\x03 \x01(\x0b\x32#.antiphon.speech.v1.FinalTranscriptH\x00\x12;\n\x0espeech_started\x18\x04 \x01(\x0b\x32!.antiphon.speech.v1.SpeechStartedH\x00\x12;\n\x0espeech_stopped\x18\x05 \x01(\x0b\x32!.antiphon.speech.v1.SpeechStoppedH\x00\x12\x35\n\x04\x64one\x18\x06 \x01(\x0b\x32%.antiphon.speech.v1.TranscriptionDoneH\x00\x12\x32\n\x07warning\x18\x07 \x01(\x0b\x32\x1f.antiphon.speech.v1.CallWarningH\x00\x42\n\n\x08response\"\xec\x01\n\x14TranscriptionStarted\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x37\n\x06\x63onfig\x18\x02 \x01(\x0b\x32\'.antiphon.speech.v1.TranscriptionConfig\x12\r\n\x05model\x18\x03 \x01(\t\x12\x16\n\x0emodel_revision\x18\x04 \x01(\t\x12\x17\n\x0fidle_timeout_ms\x18\x05 \x01(\x05\x12\x14\n\x0cmax_audio_ms\x18\x06 \x01(\x03\x12\x31\n\x08warnings\x18\x07 \x03(\x0b\x32\x1f.antiphon.speech.v1.CallWarning\"\x7f\n\x11PartialTranscript\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x11\n\tstability\x18\x02 \x01(\x01\x12\x10\n\x08up_to_ms\x18\x03 \x01(\x03\x12\x1e\n\x16num_settled_characters\x18\x04 \x01(\x05\x12\x17\n\x0futterance_index\x18\x05 \x01(\x05\"\xbf\x02\n\x0f\x46inalTranscript\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\'\n\x05words\x18\x02 \x03(\x0b\x32\x18.antiphon.speech.v1.Word\x12-\n\x08segments\x18\x03 \x03(\x0b\x32\x1b.antiphon.speech.v1.Segment\x12\x10\n\x08language\x18\x04 \x01(\t\x12 \n\x13language_confidence\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\x0futterance_index\x18\x06 \x01(\x05\x12\x10\n\x08start_ms\x18\x07 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x08 \x01(\x03\x12\x11\n\tno_speech\x18\t \x01(\x08\x12,\n\x07timings\x18\n \x01(\x0b\x32\x1b.antiphon.speech.v1.TimingsB\x16\n\x14_language_confidence\"\x1e\n\rSpeechStarted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\"\x1e\n\rSpeechStopped\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\"\xb6\x01\n\x11TranscriptionDone\x12(\n\x05usage\x18\x01 \x01(\x0b\x32\x19.antiphon.speech.v1.Usage\x12,\n\x07timings\x18\x02 \x01(\x0b\x32\x1b.antiphon.speech.v1.Timings\x12\x10\n\x08\x61udio_ms\x18\x03 \x01(\x03\x12\x37\n\rfinish_reason\x18\x04 \x01(\x0e\x32 .antiphon.speech.v1.FinishReason\"_\n\x15TranscribeOnceRequest\x12\x37\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\'.antiphon.speech.v1.TranscriptionConfig\x12\r\n\x05\x61udio\x18\x02 \x01(\x0c\"\xfb\x02\n\x16TranscribeOnceResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\'\n\x05words\x18\x02 \x03(\x0b\x32\x18.antiphon.speech.v1.Word\x12-\n\x08segments\x18\x03 \x03(\x0b\x32\x1b.antiphon.speech.v1.Segment\x12\x10\n\x08language\x18\x04 \x01(\t\x12\x11\n\tno_speech\x18\x05 \x01(\x08\x12\x10\n\x08\x61udio_ms\x18\x06 \x01(\x03\x12\r\n\x05model\x18\x07 \x01(\t\x12\x16\n\x0emodel_revision\x18\x08 \x01(\t\x12(\n\x05usage\x18\t \x01(\x0b\x32\x19.antiphon.speech.v1.Usage\x12,\n\x07timings\x18\n \x01(\x0b\x32\x1b.antiphon.speech.v1.Timings\x12\x31\n\x08warnings\x18\x0b \x03(\x0b\x32\x1f.antiphon.speech.v1.CallWarning\x12\x12\n\nrequest_id\x18\x0c \x01(\t*|\n\x11TranscriptionTask\x12\"\n\x1eTRANSCRIPTION_TASK_UNSPECIFIED\x10\x00\x12!\n\x1dTRANSCRIPTION_TASK_TRANSCRIBE\x10\x01\x12 \n\x1cTRANSCRIPTION_TASK_TRANSLATE\x10\x02*Z\n\x08Thinking\x12\x18\n\x14THINKING_UNSPECIFIED\x10\x00\x12\x11\n\rTHINKING_AUTO\x10\x01\x12\x0f\n\x0bTHINKING_ON\x10\x02\x12\x10\n\x0cTHINKING_OFF\x10\x03*i\n\x0c\x45ndpointMode\x12\x1d\n\x19\x45NDPOINT_MODE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45NDPOINT_MODE_MANUAL\x10\x01\x12 \n\x1c\x45NDPOINT_MODE_VOICE_ACTIVITY\x10\x02\x32\xe0\x01\n\x14TranscriptionService\x12_\n\nTranscribe\x12%.antiphon.speech.v1.TranscribeRequest\x1a&.antiphon.speech.v1.TranscribeResponse(\x01\x30\x01\x12g\n\x0eTranscribeOnce\x12).antiphon.speech.v1.TranscribeOnceRequest\x1a*.antiphon.speech.v1.TranscribeOnceResponseBL\n\x16\x64\x65v.antiphon.speech.v1P\x01Z\x1b\x61ntiphon/speech/v1;speechv1\xaa\x02\x12\x41ntiphon.Speech.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.antiphon/speech/v1/transcription_service.proto\x12\x12\x61ntiphon.speech.v1\x1a\x1e\x61ntiphon/speech/v1/audio.proto\x1a\x1f\x61ntiphon/speech/v1/report.proto\x1a#antiphon/speech/v1/transcript.proto\"\xce\x01\n\x11TranscribeRequest\x12\x39\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\'.antiphon.speech.v1.TranscriptionConfigH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x12/\n\x05\x66lush\x18\x03 \x01(\x0b\x32\x1e.antiphon.speech.v1.FlushAudioH\x00\x12\x31\n\x06\x66inish\x18\x04 \x01(\x0b\x32\x1f.antiphon.speech.v1.FinishAudioH\x00\x42\t\n\x07request\"\xdc\x04\n\x13TranscriptionConfig\x12\r\n\x05model\x18\x01 \x01(\t\x12/\n\x06\x66ormat\x18\x02 \x01(\x0b\x32\x1f.antiphon.speech.v1.AudioFormat\x12\x10\n\x08language\x18\x03 \x01(\t\x12\x0e\n\x06prompt\x18\x04 \x01(\t\x12\x11\n\tkey_words\x18\x05 \x03(\t\x12\x33\n\x04task\x18\x06 \x01(\x0e\x32%.antiphon.speech.v1.TranscriptionTask\x12.\n\x08thinking\x18\x07 \x01(\x0e\x32\x1c.antiphon.speech.v1.Thinking\x12\x12\n\nword_times\x18\x08 \x01(\x08\x12\x34\n\x08\x65ndpoint\x18\t \x01(\x0b\x32\".antiphon.speech.v1.EndpointConfig\x12 \n\x13partial_interval_ms\x18\n \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0btemperature\x18\x0b \x01(\x01H\x01\x88\x01\x01\x12\x45\n\x07options\x18\x0c \x03(\x0b\x32\x34.antiphon.speech.v1.TranscriptionConfig.OptionsEntry\x12\x15\n\rsegment_times\x18\r \x01(\x08\x12\x0e\n\x06report\x18\x0e \x01(\x08\x1aO\n\x0cOptionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12.\n\x05value\x18\x02 \x01(\x0b\x32\x1f.antiphon.speech.v1.OptionValue:\x02\x38\x01\x42\x16\n\x14_partial_interval_msB\x0e\n\x0c_temperature\"\xf2\x01\n\x0e\x45ndpointConfig\x12.\n\x04mode\x18\x01 \x01(\x0e\x32 .antiphon.speech.v1.EndpointMode\x12\x16\n\tthreshold\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\nsilence_ms\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x1e\n\x11prefix_padding_ms\x18\x04 \x01(\x05H\x02\x88\x01\x01\x12\x1a\n\rmin_speech_ms\x18\x05 \x01(\x05H\x03\x88\x01\x01\x42\x0c\n\n_thresholdB\r\n\x0b_silence_msB\x14\n\x12_prefix_padding_msB\x10\n\x0e_min_speech_ms\"\x0c\n\nFlushAudio\"\r\n\x0b\x46inishAudio\"\xb2\x03\n\x12TranscribeResponse\x12;\n\x07started\x18\x01 \x01(\x0b\x32(.antiphon.speech.v1.TranscriptionStartedH\x00\x12\x38\n\x07partial\x18\x02 \x01(\x0b\x32%.antiphon.speech.v1.PartialTranscriptH\x00\x12\x34\n\x05\x66inal\x18\x03 \x01(\x0b\x32#.antiphon.speech.v1.FinalTranscriptH\x00\x12;\n\x0espeech_started\x18\x04 \x01(\x0b\x32!.antiphon.speech.v1.SpeechStartedH\x00\x12;\n\x0espeech_stopped\x18\x05 \x01(\x0b\x32!.antiphon.speech.v1.SpeechStoppedH\x00\x12\x35\n\x04\x64one\x18\x06 \x01(\x0b\x32%.antiphon.speech.v1.TranscriptionDoneH\x00\x12\x32\n\x07warning\x18\x07 \x01(\x0b\x32\x1f.antiphon.speech.v1.CallWarningH\x00\x42\n\n\x08response\"\x83\x02\n\x14TranscriptionStarted\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x37\n\x06\x63onfig\x18\x02 \x01(\x0b\x32\'.antiphon.speech.v1.TranscriptionConfig\x12\r\n\x05model\x18\x03 \x01(\t\x12\x16\n\x0emodel_revision\x18\x04 \x01(\t\x12\x17\n\x0fidle_timeout_ms\x18\x05 \x01(\x05\x12\x14\n\x0cmax_audio_ms\x18\x06 \x01(\x03\x12\x31\n\x08warnings\x18\x07 \x03(\x0b\x32\x1f.antiphon.speech.v1.CallWarning\x12\x15\n\rpartial_model\x18\x08 \x01(\t\"\x94\x01\n\x11PartialTranscript\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x11\n\tstability\x18\x02 \x01(\x01\x12\x10\n\x08up_to_ms\x18\x03 \x01(\x03\x12\x1e\n\x16num_settled_characters\x18\x04 \x01(\x05\x12\x17\n\x0futterance_index\x18\x05 \x01(\x05\x12\x13\n\x0binterval_ms\x18\x06 \x01(\x05\"\xf4\x02\n\x0f\x46inalTranscript\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\'\n\x05words\x18\x02 \x03(\x0b\x32\x18.antiphon.speech.v1.Word\x12-\n\x08segments\x18\x03 \x03(\x0b\x32\x1b.antiphon.speech.v1.Segment\x12\x10\n\x08language\x18\x04 \x01(\t\x12 \n\x13language_confidence\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\x0futterance_index\x18\x06 \x01(\x05\x12\x10\n\x08start_ms\x18\x07 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x08 \x01(\x03\x12\x11\n\tno_speech\x18\t \x01(\x08\x12,\n\x07timings\x18\n \x01(\x0b\x32\x1b.antiphon.speech.v1.Timings\x12\x33\n\x06report\x18\x0b \x01(\x0b\x32#.antiphon.speech.v1.ListeningReportB\x16\n\x14_language_confidence\"\x1e\n\rSpeechStarted\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\"\x1e\n\rSpeechStopped\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\"\xb6\x01\n\x11TranscriptionDone\x12(\n\x05usage\x18\x01 \x01(\x0b\x32\x19.antiphon.speech.v1.Usage\x12,\n\x07timings\x18\x02 \x01(\x0b\x32\x1b.antiphon.speech.v1.Timings\x12\x10\n\x08\x61udio_ms\x18\x03 \x01(\x03\x12\x37\n\rfinish_reason\x18\x04 \x01(\x0e\x32 .antiphon.speech.v1.FinishReason\"_\n\x15TranscribeOnceRequest\x12\x37\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\'.antiphon.speech.v1.TranscriptionConfig\x12\r\n\x05\x61udio\x18\x02 \x01(\x0c\"\xb0\x03\n\x16TranscribeOnceResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\'\n\x05words\x18\x02 \x03(\x0b\x32\x18.antiphon.speech.v1.Word\x12-\n\x08segments\x18\x03 \x03(\x0b\x32\x1b.antiphon.speech.v1.Segment\x12\x10\n\x08language\x18\x04 \x01(\t\x12\x11\n\tno_speech\x18\x05 \x01(\x08\x12\x10\n\x08\x61udio_ms\x18\x06 \x01(\x03\x12\r\n\x05model\x18\x07 \x01(\t\x12\x16\n\x0emodel_revision\x18\x08 \x01(\t\x12(\n\x05usage\x18\t \x01(\x0b\x32\x19.antiphon.speech.v1.Usage\x12,\n\x07timings\x18\n \x01(\x0b\x32\x1b.antiphon.speech.v1.Timings\x12\x31\n\x08warnings\x18\x0b \x03(\x0b\x32\x1f.antiphon.speech.v1.CallWarning\x12\x12\n\nrequest_id\x18\x0c \x01(\t\x12\x33\n\x06report\x18\r \x01(\x0b\x32#.antiphon.speech.v1.ListeningReport*|\n\x11TranscriptionTask\x12\"\n\x1eTRANSCRIPTION_TASK_UNSPECIFIED\x10\x00\x12!\n\x1dTRANSCRIPTION_TASK_TRANSCRIBE\x10\x01\x12 \n\x1cTRANSCRIPTION_TASK_TRANSLATE\x10\x02*Z\n\x08Thinking\x12\x18\n\x14THINKING_UNSPECIFIED\x10\x00\x12\x11\n\rTHINKING_AUTO\x10\x01\x12\x0f\n\x0bTHINKING_ON\x10\x02\x12\x10\n\x0cTHINKING_OFF\x10\x03*i\n\x0c\x45ndpointMode\x12\x1d\n\x19\x45NDPOINT_MODE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45NDPOINT_MODE_MANUAL\x10\x01\x12 \n\x1c\x45NDPOINT_MODE_VOICE_ACTIVITY\x10\x02\x32\xe0\x01\n\x14TranscriptionService\x12_\n\nTranscribe\x12%.antiphon.speech.v1.TranscribeRequest\x1a&.antiphon.speech.v1.TranscribeResponse(\x01\x30\x01\x12g\n\x0eTranscribeOnce\x12).antiphon.speech.v1.TranscribeOnceRequest\x1a*.antiphon.speech.v1.TranscribeOnceResponseBL\n\x16\x64\x65v.antiphon.speech.v1P\x01Z\x1b\x61ntiphon/speech/v1;speechv1\xaa\x02\x12\x41ntiphon.Speech.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,42 +37,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\026dev.antiphon.speech.v1P\001Z\033antiphon/speech/v1;speechv1\252\002\022Antiphon.Speech.V1'
   _globals['_TRANSCRIPTIONCONFIG_OPTIONSENTRY']._loaded_options = None
   _globals['_TRANSCRIPTIONCONFIG_OPTIONSENTRY']._serialized_options = b'8\001'
-  _globals['_TRANSCRIPTIONTASK']._serialized_start=3101
-  _globals['_TRANSCRIPTIONTASK']._serialized_end=3225
-  _globals['_THINKING']._serialized_start=3227
-  _globals['_THINKING']._serialized_end=3317
-  _globals['_ENDPOINTMODE']._serialized_start=3319
-  _globals['_ENDPOINTMODE']._serialized_end=3424
+  _globals['_TRANSCRIPTIONTASK']._serialized_start=3268
+  _globals['_TRANSCRIPTIONTASK']._serialized_end=3392
+  _globals['_THINKING']._serialized_start=3394
+  _globals['_THINKING']._serialized_end=3484
+  _globals['_ENDPOINTMODE']._serialized_start=3486
+  _globals['_ENDPOINTMODE']._serialized_end=3591
   _globals['_TRANSCRIBEREQUEST']._serialized_start=173
   _globals['_TRANSCRIBEREQUEST']._serialized_end=379
   _globals['_TRANSCRIPTIONCONFIG']._serialized_start=382
-  _globals['_TRANSCRIPTIONCONFIG']._serialized_end=970
-  _globals['_TRANSCRIPTIONCONFIG_OPTIONSENTRY']._serialized_start=851
-  _globals['_TRANSCRIPTIONCONFIG_OPTIONSENTRY']._serialized_end=930
-  _globals['_ENDPOINTCONFIG']._serialized_start=973
-  _globals['_ENDPOINTCONFIG']._serialized_end=1215
-  _globals['_FLUSHAUDIO']._serialized_start=1217
-  _globals['_FLUSHAUDIO']._serialized_end=1229
-  _globals['_FINISHAUDIO']._serialized_start=1231
-  _globals['_FINISHAUDIO']._serialized_end=1244
-  _globals['_TRANSCRIBERESPONSE']._serialized_start=1247
-  _globals['_TRANSCRIBERESPONSE']._serialized_end=1681
-  _globals['_TRANSCRIPTIONSTARTED']._serialized_start=1684
-  _globals['_TRANSCRIPTIONSTARTED']._serialized_end=1920
-  _globals['_PARTIALTRANSCRIPT']._serialized_start=1922
-  _globals['_PARTIALTRANSCRIPT']._serialized_end=2049
-  _globals['_FINALTRANSCRIPT']._serialized_start=2052
-  _globals['_FINALTRANSCRIPT']._serialized_end=2371
-  _globals['_SPEECHSTARTED']._serialized_start=2373
-  _globals['_SPEECHSTARTED']._serialized_end=2403
-  _globals['_SPEECHSTOPPED']._serialized_start=2405
-  _globals['_SPEECHSTOPPED']._serialized_end=2435
-  _globals['_TRANSCRIPTIONDONE']._serialized_start=2438
-  _globals['_TRANSCRIPTIONDONE']._serialized_end=2620
-  _globals['_TRANSCRIBEONCEREQUEST']._serialized_start=2622
-  _globals['_TRANSCRIBEONCEREQUEST']._serialized_end=2717
-  _globals['_TRANSCRIBEONCERESPONSE']._serialized_start=2720
-  _globals['_TRANSCRIBEONCERESPONSE']._serialized_end=3099
-  _globals['_TRANSCRIPTIONSERVICE']._serialized_start=3427
-  _globals['_TRANSCRIPTIONSERVICE']._serialized_end=3651
+  _globals['_TRANSCRIPTIONCONFIG']._serialized_end=986
+  _globals['_TRANSCRIPTIONCONFIG_OPTIONSENTRY']._serialized_start=867
+  _globals['_TRANSCRIPTIONCONFIG_OPTIONSENTRY']._serialized_end=946
+  _globals['_ENDPOINTCONFIG']._serialized_start=989
+  _globals['_ENDPOINTCONFIG']._serialized_end=1231
+  _globals['_FLUSHAUDIO']._serialized_start=1233
+  _globals['_FLUSHAUDIO']._serialized_end=1245
+  _globals['_FINISHAUDIO']._serialized_start=1247
+  _globals['_FINISHAUDIO']._serialized_end=1260
+  _globals['_TRANSCRIBERESPONSE']._serialized_start=1263
+  _globals['_TRANSCRIBERESPONSE']._serialized_end=1697
+  _globals['_TRANSCRIPTIONSTARTED']._serialized_start=1700
+  _globals['_TRANSCRIPTIONSTARTED']._serialized_end=1959
+  _globals['_PARTIALTRANSCRIPT']._serialized_start=1962
+  _globals['_PARTIALTRANSCRIPT']._serialized_end=2110
+  _globals['_FINALTRANSCRIPT']._serialized_start=2113
+  _globals['_FINALTRANSCRIPT']._serialized_end=2485
+  _globals['_SPEECHSTARTED']._serialized_start=2487
+  _globals['_SPEECHSTARTED']._serialized_end=2517
+  _globals['_SPEECHSTOPPED']._serialized_start=2519
+  _globals['_SPEECHSTOPPED']._serialized_end=2549
+  _globals['_TRANSCRIPTIONDONE']._serialized_start=2552
+  _globals['_TRANSCRIPTIONDONE']._serialized_end=2734
+  _globals['_TRANSCRIBEONCEREQUEST']._serialized_start=2736
+  _globals['_TRANSCRIBEONCEREQUEST']._serialized_end=2831
+  _globals['_TRANSCRIBEONCERESPONSE']._serialized_start=2834
+  _globals['_TRANSCRIBEONCERESPONSE']._serialized_end=3266
+  _globals['_TRANSCRIPTIONSERVICE']._serialized_start=3594
+  _globals['_TRANSCRIPTIONSERVICE']._serialized_end=3818
 # @@protoc_insertion_point(module_scope)

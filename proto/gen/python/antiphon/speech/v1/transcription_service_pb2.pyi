@@ -180,6 +180,7 @@ class TranscriptionConfig(_message.Message):
     TEMPERATURE_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     SEGMENT_TIMES_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Optional. Model id or alias, at most 256 characters. Default: the server's. Unknown: NOT_FOUND, reason UNKNOWN_MODEL."""
     language: _builtins.str
@@ -202,6 +203,8 @@ class TranscriptionConfig(_message.Message):
     """Optional. Ask for segments as short as the model can time, for subtitles. Default: false; a segment may then be as
     long as the stretch of audio it was heard in.
     """
+    report: _builtins.bool
+    """Optional. Ask for `report` in finals: how the audio was cut, and which checks doubted what was heard. Default: false."""
     @_builtins.property
     def format(self) -> _audio_pb2.AudioFormat:
         """Optional. Layout of the audio. Default 16000 Hz PCM_S16LE."""
@@ -234,10 +237,11 @@ class TranscriptionConfig(_message.Message):
         temperature: _builtins.float | None = ...,
         options: _abc.Mapping[_builtins.str, _report_pb2.OptionValue] | None = ...,
         segment_times: _builtins.bool = ...,
+        report: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_partial_interval_ms", b"_partial_interval_ms", "_temperature", b"_temperature", "endpoint", b"endpoint", "format", b"format", "partial_interval_ms", b"partial_interval_ms", "temperature", b"temperature"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_partial_interval_ms", b"_partial_interval_ms", "_temperature", b"_temperature", "endpoint", b"endpoint", "format", b"format", "key_words", b"key_words", "language", b"language", "model", b"model", "options", b"options", "partial_interval_ms", b"partial_interval_ms", "prompt", b"prompt", "segment_times", b"segment_times", "task", b"task", "temperature", b"temperature", "thinking", b"thinking", "word_times", b"word_times"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_partial_interval_ms", b"_partial_interval_ms", "_temperature", b"_temperature", "endpoint", b"endpoint", "format", b"format", "key_words", b"key_words", "language", b"language", "model", b"model", "options", b"options", "partial_interval_ms", b"partial_interval_ms", "prompt", b"prompt", "report", b"report", "segment_times", b"segment_times", "task", b"task", "temperature", b"temperature", "thinking", b"thinking", "word_times", b"word_times"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__partial_interval_ms: _TypeAlias = _typing.Literal["partial_interval_ms"]  # noqa: Y015
     _WhichOneofArgType__partial_interval_ms: _TypeAlias = _typing.Literal["_partial_interval_ms", b"_partial_interval_ms"]  # noqa: Y015
@@ -412,6 +416,7 @@ class TranscriptionStarted(_message.Message):
     IDLE_TIMEOUT_MS_FIELD_NUMBER: _builtins.int
     MAX_AUDIO_MS_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    PARTIAL_MODEL_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Output only. Id of the call, also in the metadata x-request-id."""
     model: _builtins.str
@@ -422,6 +427,8 @@ class TranscriptionStarted(_message.Message):
     """Output only. The stream ends with DEADLINE_EXCEEDED after this long without a message."""
     max_audio_ms: _builtins.int
     """Output only. Longest audio taken, in milliseconds."""
+    partial_model: _builtins.str
+    """Output only. The model that writes partials; empty if there are none."""
     @_builtins.property
     def config(self) -> Global___TranscriptionConfig:
         """Output only. The config in effect, every default filled in and every alias resolved."""
@@ -440,10 +447,11 @@ class TranscriptionStarted(_message.Message):
         idle_timeout_ms: _builtins.int = ...,
         max_audio_ms: _builtins.int = ...,
         warnings: _abc.Iterable[_report_pb2.CallWarning] | None = ...,
+        partial_model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "idle_timeout_ms", b"idle_timeout_ms", "max_audio_ms", b"max_audio_ms", "model", b"model", "model_revision", b"model_revision", "request_id", b"request_id", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "idle_timeout_ms", b"idle_timeout_ms", "max_audio_ms", b"max_audio_ms", "model", b"model", "model_revision", b"model_revision", "partial_model", b"partial_model", "request_id", b"request_id", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -462,6 +470,7 @@ class PartialTranscript(_message.Message):
     UP_TO_MS_FIELD_NUMBER: _builtins.int
     NUM_SETTLED_CHARACTERS_FIELD_NUMBER: _builtins.int
     UTTERANCE_INDEX_FIELD_NUMBER: _builtins.int
+    INTERVAL_MS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """Output only. The whole utterance so far."""
     stability: _builtins.float
@@ -472,6 +481,10 @@ class PartialTranscript(_message.Message):
     """Output only. Leading characters of `text` that will not change."""
     utterance_index: _builtins.int
     """Output only. Utterance it belongs to, as in the final."""
+    interval_ms: _builtins.int
+    """Output only. Time since the utterance's partial before it, or since its first voice, in milliseconds. On a busy machine
+    it grows beyond the wanted `partial_interval_ms`.
+    """
     def __init__(
         self,
         *,
@@ -480,10 +493,11 @@ class PartialTranscript(_message.Message):
         up_to_ms: _builtins.int = ...,
         num_settled_characters: _builtins.int = ...,
         utterance_index: _builtins.int = ...,
+        interval_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["num_settled_characters", b"num_settled_characters", "stability", b"stability", "text", b"text", "up_to_ms", b"up_to_ms", "utterance_index", b"utterance_index"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["interval_ms", b"interval_ms", "num_settled_characters", b"num_settled_characters", "stability", b"stability", "text", b"text", "up_to_ms", b"up_to_ms", "utterance_index", b"utterance_index"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -505,6 +519,7 @@ class FinalTranscript(_message.Message):
     END_MS_FIELD_NUMBER: _builtins.int
     NO_SPEECH_FIELD_NUMBER: _builtins.int
     TIMINGS_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """Output only. What was said; empty if nothing was."""
     language: _builtins.str
@@ -531,6 +546,10 @@ class FinalTranscript(_message.Message):
     def timings(self) -> _report_pb2.Timings:
         """Output only. Where the time went."""
 
+    @_builtins.property
+    def report(self) -> _transcript_pb2.ListeningReport:
+        """Output only. How it came about, if asked for."""
+
     def __init__(
         self,
         *,
@@ -544,10 +563,11 @@ class FinalTranscript(_message.Message):
         end_ms: _builtins.int = ...,
         no_speech: _builtins.bool = ...,
         timings: _report_pb2.Timings | None = ...,
+        report: _transcript_pb2.ListeningReport | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_language_confidence", b"_language_confidence", "language_confidence", b"language_confidence", "timings", b"timings"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_language_confidence", b"_language_confidence", "language_confidence", b"language_confidence", "report", b"report", "timings", b"timings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_language_confidence", b"_language_confidence", "end_ms", b"end_ms", "language", b"language", "language_confidence", b"language_confidence", "no_speech", b"no_speech", "segments", b"segments", "start_ms", b"start_ms", "text", b"text", "timings", b"timings", "utterance_index", b"utterance_index", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_language_confidence", b"_language_confidence", "end_ms", b"end_ms", "language", b"language", "language_confidence", b"language_confidence", "no_speech", b"no_speech", "report", b"report", "segments", b"segments", "start_ms", b"start_ms", "text", b"text", "timings", b"timings", "utterance_index", b"utterance_index", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__language_confidence: _TypeAlias = _typing.Literal["language_confidence"]  # noqa: Y015
     _WhichOneofArgType__language_confidence: _TypeAlias = _typing.Literal["_language_confidence", b"_language_confidence"]  # noqa: Y015
@@ -683,6 +703,7 @@ class TranscribeOnceResponse(_message.Message):
     TIMINGS_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """Output only. What was said, all utterances joined."""
     language: _builtins.str
@@ -717,6 +738,10 @@ class TranscribeOnceResponse(_message.Message):
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_report_pb2.CallWarning]:
         """Output only. What was ignored or replaced."""
 
+    @_builtins.property
+    def report(self) -> _transcript_pb2.ListeningReport:
+        """Output only. How it came about, if asked for."""
+
     def __init__(
         self,
         *,
@@ -732,10 +757,11 @@ class TranscribeOnceResponse(_message.Message):
         timings: _report_pb2.Timings | None = ...,
         warnings: _abc.Iterable[_report_pb2.CallWarning] | None = ...,
         request_id: _builtins.str = ...,
+        report: _transcript_pb2.ListeningReport | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["timings", b"timings", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["report", b"report", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_ms", b"audio_ms", "language", b"language", "model", b"model", "model_revision", b"model_revision", "no_speech", b"no_speech", "request_id", b"request_id", "segments", b"segments", "text", b"text", "timings", b"timings", "usage", b"usage", "warnings", b"warnings", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_ms", b"audio_ms", "language", b"language", "model", b"model", "model_revision", b"model_revision", "no_speech", b"no_speech", "report", b"report", "request_id", b"request_id", "segments", b"segments", "text", b"text", "timings", b"timings", "usage", b"usage", "warnings", b"warnings", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
