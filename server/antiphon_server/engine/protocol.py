@@ -84,6 +84,10 @@ class EngineInfo:
     """Names of ``SpeechJob.options`` with their defaults: bool, int, float or str."""
     first_output_ms: float = 0.0
     """Time to first output measured in the warm-up; the first guess of admission."""
+    max_piece_ms: int = 28_000
+    """Longest audio a transcriber should be given at once; longer audio is cut where there is the least voice."""
+    num_pieces_at_once: int = 1
+    """Pieces of one recording that a transcriber writes down sooner together than one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +214,14 @@ class ListenJob:
     temperature: float = 0.0
     is_partial: bool = False
     """A partial may be less exact, and gives way to finals."""
+    thinking: str = "AUTO"
+    """AUTO, ON or OFF; for transcribers that ``supports_thinking``."""
+    caller: str = ""
+    """Who asks; callers take turns where places are few."""
+    due_at: float | None = None
+    """Monotonic second of this machine after which the transcript is worthless; None without one."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    """Some of ``EngineInfo.call_options``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +236,19 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
+class FiredCheck:
+    """A check that doubted what a model wrote: a measure that passed its limit."""
+
+    name: str
+    """What was measured: "no_speech_prob", "average_log_prob", "repetition" or another."""
+    value: float
+    limit: float
+    start_ms: int
+    """From the start of the job's audio, like ``end_ms``."""
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """What was said in a job's audio."""
 
@@ -233,6 +258,11 @@ class Transcript:
     """None if the language was given."""
     engine_ms: float
     left_out: tuple[LeftOut, ...] = ()
+    checks: tuple[FiredCheck, ...] = ()
+    """Also those that left nothing out."""
+    input_tokens: int = 0
+    """Positions of sound and text that were read; 0 where a model does not count."""
+    output_tokens: int = 0
 
     @property
     def text(self) -> str:
@@ -254,6 +284,34 @@ class Transcriber(Protocol):
             InvalidField: If the model does not know the language.
             EngineFailed: If the model failed.
         """
+        ...
+
+
+class LiveTranscript(Protocol):
+    """One utterance, written down while it is spoken."""
+
+    async def push(self, pcm: bytes) -> str:
+        """Take more of the utterance, 16 000 Hz; return all text so far, which may still change.
+
+        Raises:
+            EngineFailed: If the model failed.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Free the state."""
+        ...
+
+
+class LiveTranscriber(Protocol):
+    """Listens while it is spoken, cheaply: what it writes is shown, and replaced by a ``Transcriber``'s words."""
+
+    async def info(self) -> EngineInfo:
+        """Say what the engine is; answers only when it is warm."""
+        ...
+
+    async def open(self, language: str) -> LiveTranscript:
+        """Begin an utterance in a language of ``EngineInfo.languages``."""
         ...
 
 

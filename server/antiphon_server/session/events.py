@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from antiphon_server.engine.protocol import HeardSegment
+from antiphon_server.engine.protocol import FiredCheck, HeardSegment
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,20 @@ class PartialHeard:
     up_to_ms: int
     num_settled_characters: int
     utterance_index: int
+    interval_ms: int = 0
+    """Since the utterance's partial before it, or since its first voice."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeardPiece:
+    """A piece of audio that was written down in one go. Times are of the stream."""
+
+    start_ms: int
+    end_ms: int
+    end: str
+    """Why it ends there: PAUSE, LENGTH or AUDIO."""
+    engine_ms: float
+    checks: tuple[FiredCheck, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +137,7 @@ class FinalHeard:
     end_ms: int
     has_speech: bool
     times: Times
+    pieces: tuple[HeardPiece, ...] = ()
 
 
 ListenEvent = Notice | VoiceBegan | VoiceStopped | PartialHeard | FinalHeard
