@@ -49,14 +49,24 @@ class Engines:
     """What its engine is called before it has said so."""
     is_second_wanted: bool = False
     """The settings name the second: the server does not start without it."""
+    live: EngineProcess | None = None
+    """In a process of its own: a partial must not wait behind a final."""
+    is_live_wanted: bool = False
+    """The settings name it: the server does not start without it."""
 
     def all(self) -> tuple[EngineProcess, ...]:
         """All of them, in starting order."""
-        return (self.tts, self.stt, self.chat, *((self.second_tts,) if self.second_tts else ()))
+        return tuple(each for each in (self.tts, self.stt, self.chat, self.second_tts, self.live) if each is not None)
+
+    def optional(self) -> tuple[EngineProcess, ...]:
+        """Those that the server starts without, if need be."""
+        seconds = (self.second_tts, self.is_second_wanted), (self.live, self.is_live_wanted)
+        return tuple(process for process, is_wanted in seconds if process is not None and not is_wanted)
 
     def of(self, role: Role) -> EngineProcess:
         """The process that hosts a role."""
-        return {"synthesizer": self.tts, "chat": self.chat}.get(role, self.stt)
+        own = {"synthesizer": self.tts, "chat": self.chat, "live_transcriber": self.live}.get(role)
+        return own if own is not None else self.stt
 
     def standing(self, role: Role) -> Standing:
         """How a role's engine stands."""
@@ -76,7 +86,7 @@ async def serve(config: Config) -> int:
         loop.add_signal_handler(number, stop.set)
     changed = asyncio.Event()
     second = await asyncio.to_thread(second_tts, config)
-    engines = build_engines(config, changed, second)
+    engines = build_engines(config, changed, second, live_transcriber(config))
     front = Front(build_roster(config, engines), config)
     watchers = [asyncio.create_task(_watch_engines(engines, front, changed)), asyncio.create_task(_watch_loop())]
     if config.metrics_listen:
@@ -128,9 +138,7 @@ async def _live(config: Config, engines: Engines, front: Front, address: str, st
 async def _all_ready(engines: Engines, limit_s: float) -> None:
     await asyncio.gather(
         *(
-            _ready(process, limit_s)
-            if process is not engines.second_tts or engines.is_second_wanted
-            else _ready_or_not(process, limit_s)
+            _ready_or_not(process, limit_s) if process in engines.optional() else _ready(process, limit_s)
             for process in engines.all()
         )
     )
@@ -150,8 +158,13 @@ async def _ready(process: EngineProcess, limit_s: float) -> None:
         raise type(error)(f"the engine {process.spec.name!r} cannot start: {error.message}") from error
 
 
-def build_engines(config: Config, changed: asyncio.Event, second: EngineSettings | None = None) -> Engines:
-    """Prepare the engine processes, of a second speech model too if there is one; nothing runs yet."""
+def build_engines(
+    config: Config,
+    changed: asyncio.Event,
+    second: EngineSettings | None = None,
+    live: EngineSettings | None = None,
+) -> Engines:
+    """Prepare the engine processes, of a second speech model and a live transcriber too if any; nothing runs yet."""
 
     def note(process: EngineProcess) -> None:
         metrics.ENGINE_UP.labels(process.spec.name).set(process.state is EngineState.READY)
@@ -171,6 +184,8 @@ def build_engines(config: Config, changed: asyncio.Event, second: EngineSettings
         second_tts=process("second_tts", {"synthesizer": second}) if second else None,
         second_name=second.engine if second else "",
         is_second_wanted=config.second_tts.engine != "auto",
+        live=process("live", {"live_transcriber": live}) if live else None,
+        is_live_wanted=config.live.engine != "auto",
     )
 
 
@@ -181,6 +196,11 @@ def second_tts(config: Config) -> EngineSettings | None:
         return wanted if wanted.engine != "none" else None
     is_there = config.tts.engine == "hibari" and kokoro_files.is_added(_cache_dir(config))
     return EngineSettings("kokoro", wanted.options) if is_there else None
+
+
+def live_transcriber(config: Config) -> EngineSettings | None:
+    """Find what writes partials: the engine the settings name."""
+    return config.live if config.live.engine not in ("auto", "none") else None
 
 
 def _cache_dir(config: Config) -> Path:
@@ -207,6 +227,7 @@ def build_roster(config: Config, engines: Engines) -> Roster:
         default_voice=config.default_voice,
         is_strict=config.strict_models,
         second=_second_synthesizer(engines),
+        live=engines.live.live_transcriber if engines.live is not None else None,
     )
 
 

@@ -21,7 +21,14 @@ from antiphon.speech.v1 import (
 from antiphon.speech.v1.error_table import ERROR_TABLE
 from antiphon_server.config.settings import Config, Limits
 from antiphon_server.engine.admission import Admission
-from antiphon_server.engine.protocol import ChatModel, Synthesizer, Transcriber, VoiceActivity
+from antiphon_server.engine.protocol import (
+    ChatModel,
+    EngineInfo,
+    LiveTranscriber,
+    Synthesizer,
+    Transcriber,
+    VoiceActivity,
+)
 from antiphon_server.engine.roster import Roster, Standing
 from antiphon_server.engine.spec import Role
 from antiphon_server.errors import SpeechError
@@ -48,6 +55,7 @@ class Engines:
     chat: ChatModel
     refusals: dict[Role, SpeechError]
     """Put an error in, and the role's engine refuses with it."""
+    live: LiveTranscriber | None = None
 
 
 @dataclass
@@ -104,12 +112,15 @@ async def running_front(
 
 
 async def _roster(engines: Engines, config: Config, is_strict: bool) -> Roster:
-    infos = {
+    infos: dict[Role, EngineInfo] = {
         "synthesizer": await engines.synthesizer.info(),
         "transcriber": await engines.transcriber.info(),
         "voice_activity": await engines.voice_activity.info(),
         "chat": await engines.chat.info(),
     }
+
+    if engines.live is not None:
+        infos["live_transcriber"] = await engines.live.info()
 
     def standing(role: Role) -> Standing:
         refusal = engines.refusals.get(role)
@@ -124,6 +135,7 @@ async def _roster(engines: Engines, config: Config, is_strict: bool) -> Roster:
         config.model_aliases,
         config.voice_aliases,
         is_strict=is_strict,
+        live=engines.live,
     )
 
 

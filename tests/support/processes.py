@@ -17,6 +17,7 @@ START_LIMIT_S = 20.0
 FACTORIES: Mapping[Role, str] = {
     "synthesizer": "support.scripted:create_synthesizer",
     "transcriber": "support.scripted:create_transcriber",
+    "live_transcriber": "support.scripted_live:create_live_transcriber",
     "voice_activity": "support.scripted:create_voice_activity",
     "chat": "support.scripted:create_chat",
 }

@@ -17,6 +17,7 @@ from antiphon_server.config.settings import Config, EngineSettings, Limits, Rang
 from antiphon_server.config.tables import Scenario
 
 _MAX_PORT = 65_535
+_GROUPS = ("tts", "second_tts", "stt", "live", "vad", "chat", "limits")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SECRET_KEYS = ("api_key", "token", "secret", "password")
 
@@ -107,7 +108,7 @@ def _place(values: dict[str, Any], key: str, text: str, name: str) -> None:
     if key in known:
         values[key] = text
         return
-    group = next((g for g in ("tts", "second_tts", "stt", "vad", "chat", "limits") if key.startswith(f"{g}_")), None)
+    group = next((g for g in _GROUPS if key.startswith(f"{g}_")), None)
     if group is None:
         raise ConfigError(f"{name} is not a setting{_nearest(key, known)}")
     rest = key.removeprefix(f"{group}_")

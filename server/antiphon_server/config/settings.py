@@ -89,6 +89,9 @@ class Config:
     "none": nothing."""
     stt: EngineSettings = field(default_factory=lambda: EngineSettings(engine="whisper"))
     """Listens."""
+    live: EngineSettings = field(default_factory=lambda: EngineSettings(engine="auto"))
+    """Writes partials while somebody speaks; finals are always of stt. "auto": moonshine, if it was added; "none":
+    nothing, so stt writes partials too."""
     vad: EngineSettings = field(default_factory=lambda: EngineSettings(engine="silero"))
     """Hears whether someone speaks."""
     chat: EngineSettings = field(default_factory=lambda: EngineSettings(engine="smollm"))

@@ -8,6 +8,7 @@ from antiphon_server.engine.protocol import (
     ChatModel,
     EngineInfo,
     EngineVoice,
+    LiveTranscriber,
     Synthesizer,
     Transcriber,
     VoiceActivity,
@@ -70,9 +71,13 @@ class Roster:
     is_strict: bool = False
     """Refuse aliases of models."""
     second: SecondSynthesizer | None = None
+    live: LiveTranscriber | None = None
+    """Writes partials; None where no such engine was added. No call fails because it does not answer."""
 
     def standings(self, role: Role) -> tuple[Standing, ...]:
-        """How all engines of a role are, the default first."""
+        """How all engines of a role are, the default first; none where nothing was added for the role."""
+        if role == "live_transcriber" and self.live is None:
+            return ()
         seconds = (self.second.standing(),) if self.second is not None and role == "synthesizer" else ()
         return (self.standing(role), *seconds)
 
@@ -89,6 +94,19 @@ class Roster:
             NotReady, EngineRestarting, ModelNotInstalled: If it does not answer.
         """
         return _ready_info(self.standing(role))
+
+    def live_info(self, language: str) -> EngineInfo | None:
+        """What writes partials of a language now; None where the main model has to.
+
+        Args:
+            language: ISO 639-1; empty where it has to be detected: then it must write all that the main model may hear.
+        """
+        live = next(iter(self.standings("live_transcriber")), None)
+        if live is None or live.info is None or live.refusal is not None:
+            return None
+        main = self.standing("transcriber").info
+        wanted = (language,) if language else main.languages if main is not None else ()
+        return live.info if wanted and set(wanted) <= set(live.info.languages) else None
 
     def resolve_model(self, name: str, role: Role, *, field: str = "config.model") -> EngineInfo:
         """Find the engine that answers to a model's name in a role; an empty name is the default.

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-Role = Literal["synthesizer", "transcriber", "voice_activity", "chat"]
+Role = Literal["synthesizer", "transcriber", "live_transcriber", "voice_activity", "chat"]
 """What a part does; each is one protocol of ``engine.protocol``."""
 
 ROLES: tuple[Role, ...] = get_args(Role)

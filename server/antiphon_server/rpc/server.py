@@ -83,7 +83,8 @@ class Front:
         """Tell the health service how every model and service stands."""
         ready = {role: self._roster.standing(role).refusal is None for role in _NEEDS["ConversationService"]}
         states = {f"{_PACKAGE}.{name}": all(ready[role] for role in roles) for name, roles in _NEEDS.items()}
-        for standing in (each for role in ready for each in self._roster.standings(role)):
+        extras: tuple[Role, ...] = ("live_transcriber",)  # a call goes on without it, so it decides nothing here
+        for standing in (each for role in (*ready, *extras) for each in self._roster.standings(role)):
             if standing.info:
                 states[standing.info.model] = standing.refusal is None
         states[""] = all(ready.values())

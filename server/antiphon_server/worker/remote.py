@@ -119,9 +119,7 @@ class RemoteTranscriber(_Face):
         try:
             values = await self._line().ask(self.role, "transcribe", encode(job))
         except FrameTooLarge as large:
-            raise BodyTooLarge(
-                f"audio of {len(job.pcm)} bytes at once is over the limit of {large.max_bytes} bytes", field="audio"
-            ) from large
+            raise _too_large(job.pcm, large) from large
         return cast("Transcript", decode(values))
 
 
@@ -148,6 +146,54 @@ class RemoteChatModel(_Face):
                 raise EngineFailed("the engine ended without saying how")
         finally:
             await call.aclose()
+
+
+class RemoteLiveTranscript:
+    """One utterance; bound to the child it was opened in, since the state is there."""
+
+    def __init__(self, line: Line, stream_id: int) -> None:
+        self._line = line
+        self._id = stream_id
+
+    async def push(self, pcm: bytes) -> str:
+        """Take more of the utterance; return all text so far.
+
+        Raises:
+            BodyTooLarge: If the audio is longer than a frame may be.
+            EngineRestarting: If the child that holds the state is gone; open another utterance.
+            SpeechError: What the engine raised.
+        """
+        try:
+            text: str = await self._line.ask("live_transcriber", "push", self._id, pcm)
+        except FrameTooLarge as large:
+            raise _too_large(pcm, large) from large
+        return text
+
+    async def close(self) -> None:
+        """Free the state; a second time does nothing."""
+        if self._line.is_up:
+            await self._line.ask("live_transcriber", "close", self._id)
+
+
+class RemoteLiveTranscriber(_Face):
+    """Listens in another process while it is spoken."""
+
+    role: Role = "live_transcriber"
+
+    def __init__(self, line: Callable[[], Line], info: Callable[[Role], EngineInfo]) -> None:
+        super().__init__(line, info)
+        self._stream_ids = itertools.count(1)
+
+    async def open(self, language: str) -> RemoteLiveTranscript:
+        """Begin an utterance in the child of the moment.
+
+        Raises:
+            EngineRestarting: If the process has died and is not back.
+            SpeechError: What the engine raised.
+        """
+        line, stream_id = self._line(), next(self._stream_ids)
+        await _opened(line, self.role, stream_id, language)
+        return RemoteLiveTranscript(line, stream_id)
 
 
 class RemoteVoiceStream:
@@ -188,10 +234,21 @@ class RemoteVoiceActivity(_Face):
             EngineRestarting: If the process has died and is not back.
         """
         line, stream_id = self._line(), next(self._stream_ids)
-        try:
-            await line.ask(self.role, "open", stream_id)
-        except asyncio.CancelledError:
-            if line.is_up:
-                line.tell(self.role, "close", stream_id)  # it may have been opened before the cancel came
-            raise
+        await _opened(line, self.role, stream_id)
         return RemoteVoiceStream(line, stream_id)
+
+
+async def _opened(line: Line, role: Role, stream_id: int, *args: object) -> None:
+    """Begin a stream that lives in the child."""
+    try:
+        await line.ask(role, "open", stream_id, *args)
+    except asyncio.CancelledError:
+        if line.is_up:
+            line.tell(role, "close", stream_id)  # it may have been opened before the cancel came
+        raise
+
+
+def _too_large(pcm: bytes, large: FrameTooLarge) -> BodyTooLarge:
+    return BodyTooLarge(
+        f"audio of {len(pcm)} bytes at once is over the limit of {large.max_bytes} bytes", field="audio"
+    )

@@ -10,6 +10,8 @@ from antiphon_server.engine.protocol import (
     ChatJob,
     ChatModel,
     ListenJob,
+    LiveTranscriber,
+    LiveTranscript,
     SpeechJob,
     Synthesizer,
     Transcriber,
@@ -70,11 +72,15 @@ class CallServer:
         self._engines = engines
         self._running: dict[int, _Running] = {}
         self._voice_streams: dict[int, VoiceActivityStream] = {}
+        self._live_transcripts: dict[int, LiveTranscript] = {}
         self._answers: dict[tuple[str, str], Callable[..., Awaitable[object]]] = {
             ("synthesizer", "encode"): self._encode_clip,
             ("synthesizer", "count_tokens"): self._count_tokens,
             ("synthesizer", "stats"): self._stats,
             ("transcriber", "transcribe"): self._transcribe,
+            ("live_transcriber", "open"): self._open_live,
+            ("live_transcriber", "push"): self._push_live,
+            ("live_transcriber", "close"): self._close_live,
             ("voice_activity", "open"): self._open_voice,
             ("voice_activity", "score"): self._score_voice,
             ("voice_activity", "close"): self._close_voice,
@@ -159,6 +165,21 @@ class CallServer:
     async def _transcribe(self, job: list[Any]) -> object:
         transcriber = cast("Transcriber", self._engines["transcriber"])
         return encode(await transcriber.transcribe(cast("ListenJob", decode(job))))
+
+    async def _open_live(self, stream_id: int, language: str) -> None:
+        live = cast("LiveTranscriber", self._engines["live_transcriber"])
+        self._live_transcripts[stream_id] = await live.open(language)
+
+    async def _push_live(self, stream_id: int, pcm: bytes) -> str:
+        transcript = self._live_transcripts.get(stream_id)
+        if transcript is None:
+            raise EngineRestarting("the live transcript is closed; open another")
+        return await transcript.push(pcm)
+
+    async def _close_live(self, stream_id: int) -> None:
+        transcript = self._live_transcripts.pop(stream_id, None)
+        if transcript is not None:
+            await transcript.close()
 
     async def _open_voice(self, stream_id: int) -> None:
         self._voice_streams[stream_id] = await cast("VoiceActivity", self._engines["voice_activity"]).open()

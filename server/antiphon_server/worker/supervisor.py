@@ -13,7 +13,13 @@ from antiphon_server.worker.birth import ChildProcess, give_birth
 from antiphon_server.worker.condition import Condition, EngineState, Supervision
 from antiphon_server.worker.failure import describe
 from antiphon_server.worker.line import Line
-from antiphon_server.worker.remote import RemoteChatModel, RemoteSynthesizer, RemoteTranscriber, RemoteVoiceActivity
+from antiphon_server.worker.remote import (
+    RemoteChatModel,
+    RemoteLiveTranscriber,
+    RemoteSynthesizer,
+    RemoteTranscriber,
+    RemoteVoiceActivity,
+)
 
 _log = logging.getLogger(__name__)
 _EXIT_GRACE_S = 1.0
@@ -87,6 +93,11 @@ class EngineProcess:
     def transcriber(self) -> RemoteTranscriber:
         """The process's transcriber."""
         return RemoteTranscriber(self._line_up, self._info_of)
+
+    @property
+    def live_transcriber(self) -> RemoteLiveTranscriber:
+        """The process's live transcriber."""
+        return RemoteLiveTranscriber(self._line_up, self._info_of)
 
     @property
     def voice_activity(self) -> RemoteVoiceActivity:

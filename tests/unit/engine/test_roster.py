@@ -7,6 +7,7 @@ from antiphon_server.engine.protocol import EngineInfo, EngineVoice
 from antiphon_server.engine.roster import Roster, SecondSynthesizer, Standing
 from antiphon_server.errors import NotReady, UnknownModel, UnknownVoice, UnsupportedFeature
 from support.fronts import scripted_engines
+from support.scripted_live import LiveScript, ScriptedLiveTranscriber
 
 HEART = EngineVoice("heart", "Heart", "", is_variant=False, languages=("en",))
 LOW = EngineVoice("heart-low", "Heart, low", "", is_variant=True, languages=("en",))
@@ -172,3 +173,38 @@ def test_an_alias_can_lead_to_the_second_model():
     assert "tts-1" in found.names_of(INFO, "synthesizer", is_default=True)
     with pytest.raises(UnknownModel, match="kokoro"):
         found.resolve_model("kokorro", "synthesizer")
+
+
+LIVE = replace(INFO, model="moonshine", languages=("en",), voices=())
+WHISPER = replace(INFO, model="whisper", languages=("en", "de"), voices=())
+
+
+def with_live(live_standing: Standing, main: Standing) -> Roster:
+    standings = {"live_transcriber": live_standing, "transcriber": main}
+    return roster(live=ScriptedLiveTranscriber(LiveScript()), standing=lambda role: standings[role])
+
+
+@pytest.mark.parametrize(
+    ("language", "main", "found"),
+    [
+        ("en", WHISPER, LIVE),
+        ("de", WHISPER, None),
+        ("", WHISPER, None),
+        ("", replace(WHISPER, languages=("en",)), LIVE),
+        ("", None, None),
+        ("en", None, LIVE),
+    ],
+)
+def test_a_live_transcriber_is_used_for_what_it_writes_alone(language, main, found):
+    assert with_live(Standing("ready", LIVE, None), Standing("ready", main, None)).live_info(language) is found
+
+
+def test_a_live_transcriber_that_does_not_answer_is_none():
+    refusal = NotReady("warming up", retry_after_s=1.0)
+    main = Standing("ready", WHISPER, None)
+    assert with_live(Standing("starting", None, refusal), main).live_info("en") is None
+    restarting = with_live(Standing("restarting", LIVE, refusal), main)
+    assert restarting.live_info("en") is None
+    assert [each.state for each in restarting.standings("live_transcriber")] == ["restarting"]
+    assert roster().live_info("en") is None
+    assert roster().standings("live_transcriber") == ()
