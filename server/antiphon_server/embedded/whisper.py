@@ -142,10 +142,11 @@ class WhisperTranscriber:
         except (RuntimeError, ValueError, MemoryError) as error:
             raise EngineFailed(f"the transcription model failed ({type(error).__name__})") from error
         engine_ms = (time.perf_counter() - begin) * 1000
-        kept, left_out = believed(segments)
+        belief = believed(segments)
+        left_out = belief.left_out
         if not segments:  # the library drops windows that its no-speech threshold refuses, and does not say so
             left_out = (LeftOut(0, len(samples) * 1000 // LISTENING_RATE_HZ, "NO_SPEECH"),)
-        return Transcript(kept, iso_code(language), confidence, engine_ms, left_out)
+        return Transcript(belief.kept, iso_code(language), confidence, engine_ms, left_out, belief.checks)
 
     def _detect(self, samples: npt.NDArray[np.float32], window: "_OneWindow") -> tuple[str, float]:
         """Detect the language from the very window that will be written down, so that it is encoded once.

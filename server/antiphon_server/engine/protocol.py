@@ -6,6 +6,7 @@ asynchronous iterators; closing an iterator (or cancelling the task) frees the e
 Failures are ``SpeechError``s.
 """
 
+import math
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -195,6 +196,11 @@ class HeardSegment:
     temperature: float | None = None
     tokens: tuple[int, ...] = ()
     words: tuple[HeardWord, ...] = ()
+
+    @property
+    def confidence(self) -> float | None:
+        """Geometric mean of the probabilities of the segment's tokens, 0..1; None where the model gives none."""
+        return None if self.average_log_prob is None else min(1.0, math.exp(self.average_log_prob))
 
 
 @dataclass(frozen=True, slots=True)

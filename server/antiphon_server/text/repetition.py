@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MIN_REPEATS = 4
 MIN_LOOP_UNITS = 12
@@ -40,26 +40,36 @@ def loops_in(units: Sequence[str]) -> list[Loop]:
     return found
 
 
-def repeated_spans(texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-    """Find what to cut so that each loop is said once; loops may run over several texts.
+@dataclass(slots=True)
+class Repetition:
+    """What of a text only repeats what was said before."""
 
-    Returns:
-        For each text the character ranges to leave out, in order; a range reaches to the next unit that stays.
+    spans: list[tuple[int, int]] = field(default_factory=list)
+    """Character ranges to leave out so that each loop is said once, in order; one reaches to the next unit that stays.
     """
+    num_turns: int = 0
+    """How often the longest of these loops goes round, in this text and its neighbours; 0 without one."""
+
+
+def repetitions(texts: Sequence[str]) -> list[Repetition]:
+    """Find for each text what only repeats; loops may run over several texts."""
     places = [(index, match.start()) for index, text in enumerate(texts) for match in _UNIT.finditer(text)]
     units = [match.group().casefold() for text in texts for match in _UNIT.finditer(text)]
-    dropped = {at for loop in loops_in(units) for at in range(loop.start + loop.period, loop.end)}
-    spans: list[list[tuple[int, int]]] = [[] for _ in texts]
-    for at in sorted(dropped):
-        index, begin = places[at]
-        is_last = at + 1 == len(places) or places[at + 1][0] != index
-        end = len(texts[index]) if is_last else places[at + 1][1]
-        mine = spans[index]
-        if mine and mine[-1][1] == begin:
-            mine[-1] = (mine[-1][0], end)
-        else:
-            mine.append((begin, end))
-    return spans
+    found = [Repetition() for _ in texts]
+    for loop in loops_in(units):
+        for at in range(loop.start + loop.period, loop.end):
+            index, begin = places[at]
+            is_last = at + 1 == len(places) or places[at + 1][0] != index
+            _leave_out(found[index], begin, len(texts[index]) if is_last else places[at + 1][1])
+            found[index].num_turns = max(found[index].num_turns, (loop.end - loop.start) // loop.period)
+    return found
+
+
+def _leave_out(repetition: Repetition, begin: int, end: int) -> None:
+    spans = repetition.spans
+    if spans and spans[-1][1] == begin:
+        begin, _ = spans.pop()
+    spans.append((begin, end))
 
 
 def _loop_at(units: Sequence[str], start: int) -> Loop | None:

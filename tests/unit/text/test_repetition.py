@@ -1,10 +1,10 @@
 import pytest
 
-from antiphon_server.text.repetition import Loop, loops_in, repeated_spans
+from antiphon_server.text.repetition import Loop, loops_in, repetitions
 
 
 def cut(*texts: str) -> list[str]:
-    return [_without(text, spans) for text, spans in zip(texts, repeated_spans(texts), strict=True)]
+    return [_without(text, found.spans) for text, found in zip(texts, repetitions(texts), strict=True)]
 
 
 def _without(text: str, spans: list[tuple[int, int]]) -> str:
@@ -43,11 +43,17 @@ def test_a_loop_is_said_once(text, rest):
     ],
 )
 def test_what_people_do_say_stays(text):
-    assert repeated_spans([text]) == [[]]
+    (found,) = repetitions([text])
+    assert (found.spans, found.num_turns) == ([], 0)
 
 
 def test_a_loop_may_run_over_several_texts():
     assert cut("Hello there.", *["Thank you."] * 6, "Goodbye.") == ["Hello there.", "Thank you.", *[""] * 5, "Goodbye."]
+
+
+def test_turns_of_a_loop_are_counted_over_all_its_texts():
+    found = repetitions(["Hello there.", *["Thank you."] * 6, "you " * 12])
+    assert [one.num_turns for one in found] == [0, 0, 6, 6, 6, 6, 6, 12]
 
 
 def test_the_shortest_period_is_found_and_long_ones_too():
