@@ -62,9 +62,13 @@ class EngineInfo:
     """Whether a synthesizer renders ``SpeechJob.speed`` and ``pitch_semitones``. Where it does not, its sound is made
     faster, slower, higher or lower afterwards, and tags of pace and pitch are its own to speak."""
     uses_language: bool = True
-    """Whether ``SpeechJob.language`` changes what a synthesizer says; else it hears the language from the text."""
+    """Whether the language of a job changes what is said or heard; else the model finds it out from text or sound."""
     supports_translation: bool = False
     supports_thinking: bool = False
+    uses_prompt: bool = True
+    """Whether a transcriber heeds ``ListenJob.prompt``; and so on below."""
+    uses_key_words: bool = True
+    uses_temperature: bool = True
     supports_history: bool = False
     """Whether ``SpeechJob.previous`` and ``continuity`` are heard."""
     has_codec_frames: bool = False
@@ -82,7 +86,7 @@ class EngineInfo:
     continuity: str = "NONE"
     """What ``SpeechJob.continuity`` is where nothing is asked: NONE, CONTEXT or SEQUENCE."""
     call_options: Mapping[str, object] = field(default_factory=dict)
-    """Names of ``SpeechJob.options`` with their defaults: bool, int, float or str."""
+    """Names of a job's ``options`` with their defaults: bool, int, float or str."""
     first_output_ms: float = 0.0
     """Time to first output measured in the warm-up; the first guess of admission."""
     max_piece_ms: int = 28_000

@@ -60,10 +60,11 @@ class ConversationServicer(pb_grpc.ConversationServiceServicer):
             context, arm="request", config_timeout_ms=limits.config_timeout_ms, idle_timeout_ms=limits.idle_timeout_ms
         )
         plan = plan_talk(await stream.read_config(), self._roster, self._config)
+        plan = dataclasses.replace(plan, listening=plan.listening.asked_by(context))
         with self._admission.enter(context.time_remaining()):
             plan = await self._completed(plan, context)
             async with AsyncExitStack() as held:
-                log = EventLog(stream.write)
+                log = EventLog(stream.write, has_report=plan.listening.has_report)
                 intake = open_intake(
                     plan.listening.settings.format,
                     max_bytes=limits.max_upload_bytes,
@@ -106,15 +107,16 @@ class ConversationServicer(pb_grpc.ConversationServiceServicer):
 class EventLog:
     """Numbers events and puts them on one clock."""
 
-    def __init__(self, write: Callable[[pb.ConverseResponse], Awaitable[None]]) -> None:
+    def __init__(self, write: Callable[[pb.ConverseResponse], Awaitable[None]], *, has_report: bool = False) -> None:
         """Begin the log now."""
         self._write = write
+        self._has_report = has_report
         self._began_at = time.monotonic()
         self._sequence = 0
 
     async def emit(self, event: TurnEvent) -> None:
         """Write a session's event."""
-        await self.write(turn_event(event))
+        await self.write(turn_event(event, has_report=self._has_report))
 
     async def write(self, entry: pb.ConverseResponse) -> None:
         """Number an entry and write it."""

@@ -1,19 +1,24 @@
 """TranscriptionConfig in, ListenSettings out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from antiphon.speech.v1 import transcription_service_pb2 as pb
 from antiphon_server.audio.format import Encoding
 from antiphon_server.config.settings import Limits
 from antiphon_server.engine.protocol import EngineInfo
 from antiphon_server.engine.roster import Roster
-from antiphon_server.errors import InvalidField, UnsupportedFeature
+from antiphon_server.errors import UnsupportedFeature
+from antiphon_server.rpc.asker import caller_of, due_at
+from antiphon_server.rpc.call_options import option_message, read_options
 from antiphon_server.rpc.checks import at_most, ignored, in_range, known_enum, optional_in_range
 from antiphon_server.rpc.formats import format_message, input_format
+from antiphon_server.rpc.languages import resolve_language
 from antiphon_server.session.events import Notice
 from antiphon_server.session.settings import ListenSettings
 
 _LIVE_INTERVAL_MS = 700
+_THINKING = {pb.THINKING_ON: "ON", pb.THINKING_OFF: "OFF"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,21 @@ class ListenPlan:
     effective: pb.TranscriptionConfig
     """The config with every default filled in and every alias resolved."""
     notices: tuple[Notice, ...]
+
+    @property
+    def has_report(self) -> bool:
+        """Whether finals tell how they came about."""
+        return self.effective.report
+
+    @property
+    def partial_model(self) -> str:
+        """Id of the model that writes partials; empty if there are none."""
+        return self.info.model if self.settings.partial_interval_ms else ""
+
+    def asked_by(self, context: Any) -> "ListenPlan":  # noqa: ANN401 - grpc's types
+        """Note who asks and until when."""
+        settings = replace(self.settings, caller=caller_of(context), due_at=due_at(context))
+        return replace(self, settings=settings)
 
 
 def plan_listening(
@@ -72,16 +92,6 @@ def _check_features(config: pb.TranscriptionConfig, info: EngineInfo, path: str)
         raise UnsupportedFeature(f"{path}.word_times: {info.model} has no word times", field=f"{path}.word_times")
     if config.task == pb.TRANSCRIPTION_TASK_TRANSLATE and not info.supports_translation:
         raise UnsupportedFeature(f"{path}.task: {info.model} cannot translate", field=f"{path}.task")
-    if config.options:
-        name = sorted(config.options)[0]
-        raise InvalidField(f"{path}.options: {info.model} has no option {name[:64]!r}", field=f"{path}.options")
-    code = config.language.split("-")[0].lower()
-    if code and code != "auto" and code not in {language.split("-")[0].lower() for language in info.languages}:
-        raise InvalidField(
-            f"{path}.language must be one of the {len(info.languages)} languages of {info.model}, "
-            f"not {config.language[:35]!r}",
-            field=f"{path}.language",
-        )
 
 
 def _settings(
@@ -90,18 +100,17 @@ def _settings(
     found = input_format(config.format, f"{path}.format", default_encoding)
     endpoint = config.endpoint
     interval_ms = 0 if found.encoding is Encoding.CONTAINER else _LIVE_INTERVAL_MS
-    code = config.language.split("-")[0].lower()
     return ListenSettings(
         model=info.model,
         revision=info.revision,
         format=found,
-        language="" if code == "auto" else code,
-        prompt=config.prompt,
-        key_words=tuple(config.key_words),
+        language=resolve_language(config.language, info.languages, model=info.model, field=f"{path}.language"),
+        prompt=config.prompt if info.uses_prompt else "",
+        key_words=tuple(config.key_words) if info.uses_key_words else (),
         is_translation=config.task == pb.TRANSCRIPTION_TASK_TRANSLATE,
         word_times=config.word_times,
         segment_times=config.segment_times,
-        temperature=config.temperature,
+        temperature=config.temperature if info.uses_temperature else 0.0,
         partial_interval_ms=config.partial_interval_ms if config.HasField("partial_interval_ms") else interval_ms,
         is_automatic=endpoint.mode == pb.ENDPOINT_MODE_VOICE_ACTIVITY,
         threshold=endpoint.threshold if endpoint.HasField("threshold") else 0.5,
@@ -109,6 +118,8 @@ def _settings(
         prefix_padding_ms=endpoint.prefix_padding_ms if endpoint.HasField("prefix_padding_ms") else 300,
         min_speech_ms=endpoint.min_speech_ms if endpoint.HasField("min_speech_ms") else 100,
         max_audio_ms=limits.max_audio_ms,
+        thinking=_THINKING.get(config.thinking, "AUTO") if info.supports_thinking else "AUTO",
+        options=read_options(config.options, info, f"{path}.options"),
     )
 
 
@@ -118,12 +129,15 @@ def _effective(config: pb.TranscriptionConfig, settings: ListenSettings) -> pb.T
     effective.model, effective.language = settings.model, settings.language
     effective.format.CopyFrom(format_message(settings.format))
     effective.task = config.task or pb.TRANSCRIPTION_TASK_TRANSCRIBE
-    effective.thinking = config.thinking or pb.THINKING_AUTO
+    effective.thinking = pb.Thinking.Value(f"THINKING_{settings.thinking}")
+    effective.prompt, effective.key_words[:] = settings.prompt, settings.key_words
     effective.partial_interval_ms, effective.temperature = settings.partial_interval_ms, settings.temperature
     effective.endpoint.mode = config.endpoint.mode or pb.ENDPOINT_MODE_MANUAL
     effective.endpoint.threshold, effective.endpoint.silence_ms = settings.threshold, settings.silence_ms
     effective.endpoint.prefix_padding_ms = settings.prefix_padding_ms
     effective.endpoint.min_speech_ms = settings.min_speech_ms
+    for name, value in settings.options.items():
+        effective.options[name].CopyFrom(option_message(value))
     return effective
 
 
@@ -132,6 +146,12 @@ def _notices(config: pb.TranscriptionConfig, info: EngineInfo, path: str) -> lis
     if config.model and config.model != info.model:
         message = f"{path}.model: {info.model} answers in place of {config.model[:64]!r}"
         notices.append(Notice("SUBSTITUTED", f"{path}.model", message))
-    if config.thinking == pb.THINKING_ON and not info.supports_thinking:
-        notices.append(ignored(f"{path}.thinking", info.model))
+    without_effect = {
+        "thinking": config.thinking == pb.THINKING_ON and not info.supports_thinking,
+        "language": bool(config.language) and not info.uses_language,
+        "prompt": bool(config.prompt) and not info.uses_prompt,
+        "key_words": bool(config.key_words) and not info.uses_key_words,
+        "temperature": config.temperature > 0 and not info.uses_temperature,
+    }
+    notices += [ignored(f"{path}.{name}", info.model) for name, has_none in without_effect.items() if has_none]
     return notices

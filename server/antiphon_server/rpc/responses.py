@@ -1,5 +1,9 @@
 """Session events as messages of the contract."""
 
+import dataclasses
+import math
+from collections.abc import Iterable
+
 from antiphon.speech.v1 import audio_pb2, report_pb2, transcript_pb2
 from antiphon.speech.v1 import synthesis_service_pb2 as synthesis_pb
 from antiphon.speech.v1 import transcription_service_pb2 as transcription_pb
@@ -7,6 +11,7 @@ from antiphon_server.engine.protocol import HeardSegment, HeardWord
 from antiphon_server.session.events import (
     AudioOut,
     FinalHeard,
+    HeardPiece,
     Notice,
     PartialHeard,
     Stall,
@@ -95,11 +100,12 @@ def partial_transcript(heard: PartialHeard) -> transcription_pb.PartialTranscrip
         up_to_ms=heard.up_to_ms,
         num_settled_characters=heard.num_settled_characters,
         utterance_index=heard.utterance_index,
+        interval_ms=heard.interval_ms,
     )
 
 
-def final_transcript(heard: FinalHeard) -> transcription_pb.FinalTranscript:
-    """Write a final."""
+def final_transcript(heard: FinalHeard, *, has_report: bool = False) -> transcription_pb.FinalTranscript:
+    """Write a final, with the report of how it came about if that was asked for."""
     return transcription_pb.FinalTranscript(
         text=heard.text,
         words=words(heard.segments),
@@ -111,6 +117,23 @@ def final_transcript(heard: FinalHeard) -> transcription_pb.FinalTranscript:
         end_ms=heard.end_ms,
         no_speech=not heard.has_speech,
         timings=timings(heard.times),
+        report=listening_report(heard.pieces) if has_report else None,
+    )
+
+
+def listening_report(pieces: Iterable[HeardPiece]) -> transcript_pb2.ListeningReport:
+    """Write how transcripts came about."""
+    return transcript_pb2.ListeningReport(
+        pieces=[
+            transcript_pb2.ListenedPiece(
+                start_ms=piece.start_ms,
+                end_ms=piece.end_ms,
+                end=transcript_pb2.PieceEnd.Value(f"PIECE_END_{piece.end}"),
+                engine_ms=piece.engine_ms,
+                checks=[transcript_pb2.FiredCheck(**dataclasses.asdict(check)) for check in piece.checks],
+            )
+            for piece in pieces
+        ]
     )
 
 
@@ -127,9 +150,14 @@ def segments(heard: tuple[HeardSegment, ...]) -> list[transcript_pb2.Segment]:
             compression_ratio=segment.compression_ratio,
             temperature=segment.temperature,
             tokens=segment.tokens,
+            confidence=_confidence(segment),
         )
         for index, segment in enumerate(heard)
     ]
+
+
+def _confidence(segment: HeardSegment) -> float | None:
+    return None if segment.average_log_prob is None else min(1.0, math.exp(segment.average_log_prob))
 
 
 def words(heard: tuple[HeardSegment, ...]) -> list[transcript_pb2.Word]:

@@ -17,7 +17,15 @@ from antiphon_server.engine.roster import Roster
 from antiphon_server.errors import BadAudio, BodyTooLarge, InvalidField, StreamOrder
 from antiphon_server.rpc.listen_config import ListenPlan, plan_listening
 from antiphon_server.rpc.requestid import REQUEST_ID
-from antiphon_server.rpc.responses import final_transcript, finish_reason, partial_transcript, segments, warning, words
+from antiphon_server.rpc.responses import (
+    final_transcript,
+    finish_reason,
+    listening_report,
+    partial_transcript,
+    segments,
+    warning,
+    words,
+)
 from antiphon_server.rpc.stream import BidiStream, run_call
 from antiphon_server.session.events import FinalHeard, ListenEvent, Notice, PartialHeard, VoiceBegan, VoiceStopped
 from antiphon_server.session.intake import Intake, open_intake
@@ -39,10 +47,10 @@ class TranscriptionServicer(pb_grpc.TranscriptionServiceServicer):
         stream = BidiStream(
             context, arm="request", config_timeout_ms=limits.config_timeout_ms, idle_timeout_ms=limits.idle_timeout_ms
         )
-        plan = plan_listening(await stream.read_config(), self._roster, limits)
+        plan = plan_listening(await stream.read_config(), self._roster, limits).asked_by(context)
         with self._admission.enter(context.time_remaining(), plan.info.model):
             async with AsyncExitStack() as held:
-                call = self._call(plan, _writer(stream.write), held)
+                call = self._call(plan, _writer(stream.write, plan), held)
                 await stream.write(pb.TranscribeResponse(started=self._started(plan)))
                 finished = asyncio.Event()
                 await run_call(
@@ -54,6 +62,7 @@ class TranscriptionServicer(pb_grpc.TranscriptionServiceServicer):
     async def TranscribeOnce(self, request: pb.TranscribeOnceRequest, context: Any) -> pb.TranscribeOnceResponse:  # noqa: ANN401
         """Transcribe one clip."""
         plan = plan_listening(request.config, self._roster, self._limits, default_encoding=Encoding.CONTAINER)
+        plan = plan.asked_by(context)
         if not request.audio:
             raise BadAudio("audio must not be empty: it has 0 bytes", field="audio")
         check_audio_size(request.audio, self._limits.max_once_audio_bytes)
@@ -88,6 +97,7 @@ class TranscriptionServicer(pb_grpc.TranscriptionServiceServicer):
             idle_timeout_ms=self._limits.idle_timeout_ms,
             max_audio_ms=self._limits.max_audio_ms,
             warnings=[warning(notice) for notice in plan.notices],
+            partial_model=plan.partial_model,
         )
 
     async def _serve(self, stream: BidiStream, call: "ListenCall", finished: asyncio.Event) -> None:
@@ -153,10 +163,17 @@ class ListenCall:
     def done(self) -> pb.TranscriptionDone:
         """The books of the call."""
         return pb.TranscriptionDone(
-            usage=report_pb2.Usage(input_audio_ms=self._session.audio_ms),
+            usage=self.usage(),
             timings=self.timings(),
             audio_ms=self._session.audio_ms,
             finish_reason=finish_reason("STOP"),
+        )
+
+    def usage(self) -> report_pb2.Usage:
+        """What was listened to, and the tokens of what stands in finals."""
+        session = self._session
+        return report_pb2.Usage(
+            input_audio_ms=session.audio_ms, input_tokens=session.input_tokens, output_tokens=session.output_tokens
         )
 
     def timings(self) -> report_pb2.Timings:
@@ -201,20 +218,20 @@ def check_audio_size(data: bytes, limit: int) -> None:
         raise BodyTooLarge(f"audio must be at most {limit} bytes, not {len(data)}", field="audio")
 
 
-def _writer(write: Callable[[Any], Awaitable[None]]) -> Callable[[ListenEvent], Awaitable[None]]:
+def _writer(write: Callable[[Any], Awaitable[None]], plan: ListenPlan) -> Callable[[ListenEvent], Awaitable[None]]:
     async def emit(event: ListenEvent) -> None:
-        await write(listen_response(event))
+        await write(listen_response(event, has_report=plan.has_report))
 
     return emit
 
 
-def listen_response(event: ListenEvent) -> pb.TranscribeResponse:
-    """Write an event."""
+def listen_response(event: ListenEvent, *, has_report: bool = False) -> pb.TranscribeResponse:
+    """Write an event; finals with their report if that was asked for."""
     match event:
         case PartialHeard():
             return pb.TranscribeResponse(partial=partial_transcript(event))
         case FinalHeard():
-            return pb.TranscribeResponse(final=final_transcript(event))
+            return pb.TranscribeResponse(final=final_transcript(event, has_report=has_report))
         case VoiceBegan():
             return pb.TranscribeResponse(speech_started=pb.SpeechStarted(at_ms=event.at_ms))
         case VoiceStopped():
@@ -248,8 +265,9 @@ def _once_response(
         audio_ms=call.audio_ms,
         model=plan.info.model,
         model_revision=plan.info.revision,
-        usage=report_pb2.Usage(input_audio_ms=call.audio_ms),
+        usage=call.usage(),
         timings=call.timings(),
         warnings=[warning(notice) for notice in notices],
         request_id=REQUEST_ID.get(),
+        report=listening_report(piece for final in finals for piece in final.pieces) if plan.has_report else None,
     )

@@ -36,8 +36,10 @@ from antiphon_server.session.events import (
 )
 
 
-def turn_event(event: TurnEvent) -> pb.ConverseResponse:
-    """Write one event; number and time are the log's."""
+def turn_event(event: TurnEvent, *, has_report: bool = False) -> pb.ConverseResponse:
+    """Write one event; number and time are the log's. Finals have their report if that was asked for."""
+    if isinstance(event, FinalHeard):
+        return pb.ConverseResponse(final=final_transcript(event, has_report=has_report))
     arm, message = _ARMS[type(event)]
     return pb.ConverseResponse(**{arm: message(event)})
 
@@ -79,7 +81,6 @@ def _audio_done(event: ReplyAudioEnded) -> pb.ReplyAudioDone:
 _ARMS: dict[type, tuple[str, Callable[[Any], Any]]] = {
     AudioOut: ("audio", audio_chunk),
     PartialHeard: ("partial", partial_transcript),
-    FinalHeard: ("final", final_transcript),
     VoiceBegan: ("speech_started", lambda event: transcription_pb.SpeechStarted(at_ms=event.at_ms)),
     VoiceStopped: ("speech_stopped", lambda event: transcription_pb.SpeechStopped(at_ms=event.at_ms)),
     UtteranceCut: ("cancelled", utterance_cancelled),

@@ -92,6 +92,8 @@ class ListeningSession:
         self._began_at = self._guess_began_at = time.monotonic()
         self._guessing: set[asyncio.Task[Transcript | None]] = set()
         self.engine_ms = 0.0
+        self.input_tokens = self.output_tokens = 0
+        """Of what stands in finals."""
 
     @property
     def audio_ms(self) -> int:
@@ -233,6 +235,8 @@ class ListeningSession:
         if pcm and (transcript is None or transcript.left_out):  # a final tries again where a partial gives up
             transcript = await self._transcribe(pcm, is_partial=False)
         if transcript is not None:
+            self.input_tokens += transcript.input_tokens
+            self.output_tokens += transcript.output_tokens
             hearing.settle(transcript, start_ms)
 
     async def _transcribe(self, pcm: bytes, *, is_partial: bool) -> Transcript:
@@ -247,6 +251,10 @@ class ListeningSession:
             segment_times=settings.segment_times and not is_partial,
             temperature=settings.temperature,
             is_partial=is_partial,
+            thinking=settings.thinking,
+            caller=settings.caller,
+            due_at=settings.due_at,
+            options=settings.options,
         )
         transcript = await self._transcriber.transcribe(job)
         self.engine_ms += transcript.engine_ms

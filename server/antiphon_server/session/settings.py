@@ -118,3 +118,11 @@ class ListenSettings:
     prefix_padding_ms: int = 300
     min_speech_ms: int = 100
     max_audio_ms: int = 14_400_000
+    thinking: str = "AUTO"
+    """AUTO, ON or OFF."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    """All of the engine's options."""
+    caller: str = ""
+    """Who asks, for fairness between callers; never logged."""
+    due_at: float | None = None
+    """Monotonic second after which transcripts are worthless."""
