@@ -10,9 +10,10 @@ from grpc import aio
 
 from antiphon.speech.v1 import transcription_service_pb2 as pb
 from antiphon.speech.v1 import transcription_service_pb2_grpc as pb_grpc
+from support.recordings import recordings
 from support.servers import start_server
 from support.sounds import SOUNDS, pcm_of_sound
-from support.speech import allison_recordings, word_error_rate
+from support.speech import word_error_rate
 
 MAX_WORDS_A_MINUTE = 1.0
 MESSAGE_BYTES = 64_000
@@ -69,12 +70,12 @@ async def measure_sounds(bench: Bench, channel: aio.Channel, minutes: float) -> 
 
 
 async def measure_speech(bench: Bench, channel: aio.Channel, minutes: float) -> None:
-    recordings = allison_recordings()
+    sixty = recordings("en", 60)
     pause = bytes(16_000)
     rng = np.random.default_rng(1)
     soft = (rng.standard_normal(round(minutes * 30) * 16_000) * 32).astype("<i2").tobytes()
-    text = " ".join(recording.text for recording in recordings)
-    speech = pause.join(recording.pcm for recording in recordings)
+    text = " ".join(recording.text for recording in sixty)
+    speech = pause.join(recording.pcm for recording in sixty)
     config = configured("en", is_automatic=False)
     for name, pcm in (
         ("60 recordings", speech),

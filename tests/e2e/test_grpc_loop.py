@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from support.calls import Stubs, calls_to
-from support.speech import allison_recordings, word_error_rate
+from support.recordings import recordings
+from support.speech import word_error_rate
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(300)]
 SENTENCES = (
@@ -65,7 +66,7 @@ async def test_twenty_sentences_come_back_as_they_were_sent(server):
 
 
 async def test_sixty_recordings_of_a_person_are_understood(server):
-    recordings = allison_recordings()
+    sixty = recordings("en", 60)
     async with calls_to(server) as stubs:
-        heard = await in_turn(stubs, joined([recording.pcm for recording in recordings]))
-    assert word_error_rate(" ".join(recording.text for recording in recordings), " ".join(heard)) <= 0.05, heard
+        heard = await in_turn(stubs, joined([recording.pcm for recording in sixty]))
+    assert word_error_rate(" ".join(recording.text for recording in sixty), " ".join(heard)) <= 0.05, heard

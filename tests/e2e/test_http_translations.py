@@ -7,7 +7,7 @@ import openai
 import pytest
 import requests
 
-from support.speech import french_recording
+from support.recordings import recording
 
 pytestmark = pytest.mark.models
 
@@ -21,7 +21,7 @@ def french() -> bytes:
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
         out.setparams((1, 2, 16_000, 0, "NONE", ""))
-        out.writeframes(french_recording(PROMPT))
+        out.writeframes(recording("fr", PROMPT))
     return file.getvalue()
 
 
