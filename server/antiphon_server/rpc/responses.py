@@ -1,7 +1,6 @@
 """Session events as messages of the contract."""
 
 import dataclasses
-import math
 from collections.abc import Iterable
 
 from antiphon.speech.v1 import audio_pb2, report_pb2, transcript_pb2
@@ -150,14 +149,10 @@ def segments(heard: tuple[HeardSegment, ...]) -> list[transcript_pb2.Segment]:
             compression_ratio=segment.compression_ratio,
             temperature=segment.temperature,
             tokens=segment.tokens,
-            confidence=_confidence(segment),
+            confidence=segment.confidence,
         )
         for index, segment in enumerate(heard)
     ]
-
-
-def _confidence(segment: HeardSegment) -> float | None:
-    return None if segment.average_log_prob is None else min(1.0, math.exp(segment.average_log_prob))
 
 
 def words(heard: tuple[HeardSegment, ...]) -> list[transcript_pb2.Word]:
