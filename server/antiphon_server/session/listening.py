@@ -4,28 +4,24 @@ The utterance's audio is a ``Stretch``. One longer than a model's window is writ
 there is the least voice; those pieces are settled and never change. Memory stays bounded however long the stream is.
 """
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from antiphon_server.engine.protocol import (
     LISTENING_RATE_HZ,
-    ListenJob,
     Transcriber,
-    Transcript,
     VoiceActivity,
     VoiceActivityStream,
 )
 from antiphon_server.errors import AudioTooLong
-from antiphon_server.session.events import FinalHeard, ListenEvent, Times, VoiceBegan, VoiceStopped
+from antiphon_server.session.events import FinalHeard, Times, VoiceBegan, VoiceStopped
 from antiphon_server.session.hearing import UtteranceHearing
+from antiphon_server.session.partials import Emit, Guess, Partials
+from antiphon_server.session.scribe import Scribe
 from antiphon_server.session.settings import ListenSettings
 from antiphon_server.session.stretch import Stretch, quietest_ms
 from antiphon_server.session.voicegate import WINDOW_MS, VoiceGate
 from antiphon_server.telemetry import metrics
-
-Emit = Callable[[ListenEvent], Awaitable[None]]
 
 _BYTES_PER_MS = LISTENING_RATE_HZ * 2 // 1000
 _MAX_PIECE_MS = 28_000
@@ -36,21 +32,6 @@ _GOOD_LIVE_PIECE_MS = 15_000
 """The same where somebody reads along."""
 _SCORE_BYTES = 32_000
 """One second at a time goes to the voice model, so that a whole file does not hold it up for others."""
-
-
-_MAX_AHEAD_MS = 2_000
-"""Audio further ahead of the clock is not spoken now: its pauses say nothing of when it ends."""
-_PAUSE_MS = 200
-"""Silence after which the end of the utterance is likely enough to write it down on trial."""
-
-
-@dataclass(frozen=True, slots=True)
-class Guess:
-    """A partial under way or done, and the voice it heard."""
-
-    task: asyncio.Task[Transcript | None]
-    start_ms: float
-    voice_end_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +60,8 @@ class ListeningSession:
             settings: How to listen.
             emit: Takes events in order.
         """
-        self._transcriber = transcriber
+        self._scribe = Scribe(transcriber, settings)
+        self._partials = Partials(self._scribe, settings, emit)
         self._voice_activity = voice_activity
         self._settings = settings
         self._emit = emit
@@ -88,12 +70,13 @@ class ListeningSession:
         self._stretch = Stretch()
         self._hearing = UtteranceHearing(0, 0.0)
         self._bytes_taken = 0
-        self._guess: Guess | None = None
-        self._began_at = self._guess_began_at = time.monotonic()
-        self._guessing: set[asyncio.Task[Transcript | None]] = set()
-        self.engine_ms = 0.0
         self.input_tokens = self.output_tokens = 0
         """Of what stands in finals."""
+
+    @property
+    def engine_ms(self) -> float:
+        """Time the transcriber took so far, partials counted in."""
+        return self._scribe.engine_ms
 
     @property
     def audio_ms(self) -> int:
@@ -146,22 +129,16 @@ class ListeningSession:
 
     def clear(self) -> None:
         """Drop the audio of the utterance so far."""
-        if self._guess is not None:
-            self._guess.task.cancel()
+        guess = self._partials.take()
+        if guess is not None:
+            guess.task.cancel()
         self._hearing = UtteranceHearing(self._hearing.index, self._stretch.end_ms)
         self._stretch = Stretch(self._stretch.end_ms)
 
     async def close(self) -> None:
         """Stop all work and free the voice model's state. A partial that failed meanwhile is dropped."""
-        self._guess = None
-        guessing = list(self._guessing)
-        for task in guessing:
-            task.cancel()
-        if guessing:
-            await asyncio.wait(guessing)
-        for task in guessing:
-            if not task.cancelled():
-                task.exception()
+        self._partials.take()
+        await self._scribe.close()
         if self._voice is not None:
             voice, self._voice = self._voice, None
             await voice.close()
@@ -178,7 +155,7 @@ class ListeningSession:
         await self._decide(await self._voice.score(pcm))
         if self._gate.is_speaking or self._stretch.voice_start_ms is not None:
             await self._cut_if_long()
-            self._start_partial()
+            self._partials.start_if_due(self._stretch, self._hearing)
         else:
             self._stretch.drop_silence(self._settings.prefix_padding_ms + int(2 * WINDOW_MS))
             self._gate.forget()
@@ -209,7 +186,7 @@ class ListeningSession:
         return _GOOD_LIVE_PIECE_MS if self._settings.partial_interval_ms else _GOOD_PIECE_MS
 
     def _end_at(self, at_ms: float) -> EndedUtterance:
-        guess, self._guess = self._guess, None
+        guess = self._partials.take()
         ended = EndedUtterance(self._stretch.split(at_ms), self._hearing, guess, time.monotonic())
         self._gate.forget()
         self._hearing = UtteranceHearing(ended.hearing.index + 1, ended.stretch.end_ms)
@@ -221,7 +198,7 @@ class ListeningSession:
 
     async def _commit(self, at_ms: float) -> None:
         """Write a piece down and, where partials are wanted, say at once what is settled now."""
-        guess, self._guess = self._guess, None
+        guess = self._partials.take()
         self._gate.forget()
         await self._settle(self._stretch.split(at_ms), self._hearing, guess)
         settled = self._hearing.partial("", at_ms) if self._settings.partial_interval_ms else None
@@ -231,90 +208,15 @@ class ListeningSession:
     async def _settle(self, stretch: Stretch, hearing: UtteranceHearing, guess: Guess | None) -> None:
         """Write a stretch down for good; a partial that heard all of its voice is as good as a new run."""
         start_ms, pcm = stretch.voiced(self._settings.prefix_padding_ms)
-        transcript = await self._outcome(guess, stretch if pcm else None)
+        transcript = await self._partials.outcome(guess, stretch if pcm else None)
         if pcm and (transcript is None or transcript.left_out):  # a final tries again where a partial gives up
-            transcript = await self._transcribe(pcm, is_partial=False)
+            transcript = await self._scribe.transcribe(pcm, is_partial=False)
         if transcript is not None:
             self.input_tokens += transcript.input_tokens
             self.output_tokens += transcript.output_tokens
             hearing.settle(transcript, start_ms)
 
-    async def _transcribe(self, pcm: bytes, *, is_partial: bool) -> Transcript:
-        settings = self._settings
-        job = ListenJob(
-            pcm=pcm,
-            language=settings.language,
-            prompt=settings.prompt,
-            key_words=settings.key_words,
-            is_translation=settings.is_translation,
-            word_times=settings.word_times and not is_partial,
-            segment_times=settings.segment_times and not is_partial,
-            temperature=settings.temperature,
-            is_partial=is_partial,
-            thinking=settings.thinking,
-            caller=settings.caller,
-            due_at=settings.due_at,
-            options=settings.options,
-        )
-        transcript = await self._transcriber.transcribe(job)
-        self.engine_ms += transcript.engine_ms
-        return transcript if settings.word_times else _without_words(transcript)
-
-    def _start_partial(self) -> None:
-        """Begin a partial if one is due; at most one is under way, so a busy machine stretches the cadence.
-
-        One is due at the wanted interval while there is new voice, and at once when a pause begins: if the pause turns
-        out to be the end, the final is already there.
-        """
-        interval_ms = self._settings.partial_interval_ms
-        guess, stretch = self._guess, self._stretch
-        if not interval_ms or (guess is not None and not guess.task.done()):
-            return
-        if guess is not None and not guess.task.cancelled():
-            guess.task.result()
-        has_news = guess is None or stretch.voice_end_ms > guess.voice_end_ms
-        is_live = stretch.end_ms <= (time.monotonic() - self._began_at) * 1000 + _MAX_AHEAD_MS
-        is_pause = is_live and stretch.end_ms - stretch.voice_end_ms >= _PAUSE_MS
-        is_due = (time.monotonic() - self._guess_began_at) * 1000 >= interval_ms
-        if has_news and (is_due or is_pause):
-            self._guess_began_at = time.monotonic()
-            task = asyncio.create_task(self._make_partial())
-            self._guessing.add(task)
-            task.add_done_callback(self._guessing.discard)
-            self._guess = Guess(task, stretch.start_ms, stretch.voice_end_ms)
-
-    async def _make_partial(self) -> Transcript | None:
-        hearing, up_to_ms = self._hearing, self._stretch.end_ms
-        _, pcm = self._stretch.voiced(self._settings.prefix_padding_ms)
-        if not pcm:
-            return None
-        transcript = await self._transcribe(pcm, is_partial=True)
-        partial = hearing.partial(transcript.text, up_to_ms)
-        if partial is not None:
-            await asyncio.shield(asyncio.ensure_future(self._emit(partial)))  # a write is never cancelled half-way
-        return transcript
-
-    async def _outcome(self, guess: Guess | None, stretch: Stretch | None) -> Transcript | None:
-        """End a partial; its transcript if it heard all voice of ``stretch``, else None."""
-        if guess is None:
-            return None
-        is_whole = (
-            stretch is not None
-            and not (self._settings.word_times or self._settings.segment_times)
-            and (guess.start_ms, guess.voice_end_ms) == (stretch.start_ms, stretch.voice_end_ms)
-        )
-        if not is_whole:
-            guess.task.cancel()
-        await asyncio.wait([guess.task])
-        transcript = None if guess.task.cancelled() else guess.task.result()
-        return transcript if is_whole else None
-
     def _times(self, asked_at: float, hearing: UtteranceHearing) -> Times:
         ms = (time.monotonic() - asked_at) * 1000
         metrics.FINAL_MS.observe(ms)
         return Times(first_output_ms=ms, engine_ms=hearing.engine_ms, total_ms=ms)
-
-
-def _without_words(transcript: Transcript) -> Transcript:
-    """Drop words that a model gave unasked."""
-    return replace(transcript, segments=tuple(replace(segment, words=()) for segment in transcript.segments))

@@ -1,0 +1,75 @@
+"""The transcriber as a session uses it: jobs filled in from its settings, and a list of what is under way."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from antiphon_server.engine.protocol import ListenJob, Transcriber, Transcript
+from antiphon_server.session.settings import ListenSettings
+
+Result = TypeVar("Result")
+
+
+class Scribe:
+    """Writes audio down for one session, and ends what it began."""
+
+    def __init__(self, transcriber: Transcriber, settings: ListenSettings) -> None:
+        """Begin with nothing under way."""
+        self._transcriber = transcriber
+        self._settings = settings
+        self._under_way: set[asyncio.Task[Any]] = set()
+        self.engine_ms = 0.0
+
+    async def transcribe(self, pcm: bytes, *, is_partial: bool) -> Transcript:
+        """Write audio down.
+
+        Args:
+            pcm: 16 000 Hz s16le.
+            is_partial: It gives way to finals, and has no times.
+
+        Raises:
+            SpeechError: Whatever the engine reports.
+        """
+        settings = self._settings
+        job = ListenJob(
+            pcm=pcm,
+            language=settings.language,
+            prompt=settings.prompt,
+            key_words=settings.key_words,
+            is_translation=settings.is_translation,
+            word_times=settings.word_times and not is_partial,
+            segment_times=settings.segment_times and not is_partial,
+            temperature=settings.temperature,
+            is_partial=is_partial,
+            thinking=settings.thinking,
+            caller=settings.caller,
+            due_at=settings.due_at,
+            options=settings.options,
+        )
+        transcript = await self._transcriber.transcribe(job)
+        self.engine_ms += transcript.engine_ms
+        return transcript if settings.word_times else _without_words(transcript)
+
+    def begin(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+        """Begin work that ends with the session at the latest."""
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return task
+
+    async def close(self) -> None:
+        """End what is under way. Work that failed meanwhile is dropped."""
+        under_way = list(self._under_way)
+        for task in under_way:
+            task.cancel()
+        if under_way:
+            await asyncio.wait(under_way)
+        for task in under_way:
+            if not task.cancelled():
+                task.exception()
+
+
+def _without_words(transcript: Transcript) -> Transcript:
+    """Drop words that a model gave unasked."""
+    return replace(transcript, segments=tuple(replace(segment, words=()) for segment in transcript.segments))
