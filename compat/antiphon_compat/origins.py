@@ -21,6 +21,8 @@ EXPOSED_HEADERS = (
     "retry-after-ms",
     "X-Model",
     "X-Warnings",
+    "X-Usage",
+    "Server-Timing",
     "X-Sample-Rate",
     "X-Channels",
     "X-Bit-Depth",

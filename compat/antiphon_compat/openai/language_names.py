@@ -1,4 +1,4 @@
-"""English names of languages, as ``verbose_json`` gives them."""
+"""English names of languages, as ``verbose_json`` gives them and callers of Whisper write them."""
 
 import re
 
@@ -16,6 +16,7 @@ _TABLE = """
     zh:chinese
 """
 _NAMES: dict[str, str] = dict(re.findall(r"([a-z]+):([a-z]+(?: creole)?)", _TABLE))
+_CODES = {name: code for code, name in _NAMES.items()}
 
 
 def english_name(code: str) -> str:
@@ -25,3 +26,12 @@ def english_name(code: str) -> str:
     ('portuguese', 'xx', '')
     """
     return _NAMES.get(code.split("-", maxsplit=1)[0].lower(), code)
+
+
+def code_of(language: str) -> str:
+    """Give the code of a language's English name; anything else stays as it is.
+
+    >>> code_of("English"), code_of("pt-BR"), code_of("klingon")
+    ('en', 'pt-BR', 'klingon')
+    """
+    return _CODES.get(language.strip().lower(), language)

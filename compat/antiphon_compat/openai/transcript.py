@@ -17,6 +17,10 @@ class Transcript:
     words: list[transcript_pb2.Word] = dataclasses.field(default_factory=list)
     language: str = ""
     audio_ms: int = 0
+    pieces: list[transcript_pb2.ListenedPiece] = dataclasses.field(default_factory=list)
+    """How it came about, if that was asked for."""
+    usage: report_pb2.Usage = dataclasses.field(default_factory=report_pb2.Usage)
+    timings: report_pb2.Timings = dataclasses.field(default_factory=report_pb2.Timings)
     _begun: str = ""
 
     def settle(self, partial: transcription_service_pb2.PartialTranscript) -> None:
@@ -32,7 +36,12 @@ class Transcript:
             self.texts.append(final.text.strip())
         self.segments += final.segments
         self.words += final.words
+        self.pieces += final.report.pieces
         self.language = self.language or final.language
+
+    def end(self, done: transcription_service_pb2.TranscriptionDone) -> None:
+        """Take in the books of the call."""
+        self.audio_ms, self.usage, self.timings = done.audio_ms, done.usage, done.timings
 
     @property
     def text(self) -> str:
@@ -64,7 +73,7 @@ class TranscriptionReply:
         elif kind == "warning":
             self.warnings += from_server([event.warning])
         elif kind == "done":
-            self.transcript.audio_ms = event.done.audio_ms
+            self.transcript.end(event.done)
             self._is_done = True
 
     def require_done(self) -> None:

@@ -7,7 +7,7 @@ from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.log_probs import log_probs
 from antiphon_compat.openai.reports import warning_rows
 from antiphon_compat.openai.transcript import TranscriptionReply
-from antiphon_compat.openai.transcript_formats import usage
+from antiphon_compat.openai.transcript_reports import beside_the_words
 
 Event = transcription_service_pb2.TranscribeResponse
 
@@ -38,4 +38,5 @@ def _done(reply: TranscriptionReply) -> dict[str, object]:
     message: dict[str, object] = {"type": "transcript.text.done", "text": transcript.text}
     if reply.job.with_log_probs:
         message["logprobs"] = log_probs(transcript.text, transcript.words)
-    return message | {"usage": usage(transcript), "model": reply.model, "warnings": warning_rows(reply.warnings)}
+    message |= beside_the_words(transcript, with_report=reply.job.with_report)
+    return message | {"model": reply.model, "warnings": warning_rows(reply.warnings)}

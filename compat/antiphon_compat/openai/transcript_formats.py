@@ -8,6 +8,7 @@ from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.language_names import english_name
 from antiphon_compat.openai.log_probs import log_probs
 from antiphon_compat.openai.transcript import Transcript
+from antiphon_compat.openai.transcript_reports import beside_the_words
 from antiphon_compat.openai.transcription_fields import GRANULARITIES
 from antiphon_compat.openai.transcription_request import TranscriptionJob
 
@@ -32,16 +33,11 @@ def render(transcript: Transcript, job: TranscriptionJob) -> tuple[str, str]:
     return "WEBVTT\n\n" + _cues(transcript.segments, comma=".", numbered=False), "text/vtt"
 
 
-def usage(transcript: Transcript) -> dict[str, object]:
-    """Say how much audio was listened to, in seconds."""
-    return {"type": "duration", "seconds": transcript.audio_ms / 1000}
-
-
 def _plain(transcript: Transcript, job: TranscriptionJob) -> dict[str, object]:
     body: dict[str, object] = {"text": transcript.text}
     if job.with_log_probs:
         body["logprobs"] = log_probs(transcript.text, transcript.words)
-    return body | {"usage": usage(transcript)}
+    return body | beside_the_words(transcript, with_report=job.with_report)
 
 
 def _verbose(transcript: Transcript, job: TranscriptionJob) -> dict[str, object]:
@@ -51,7 +47,7 @@ def _verbose(transcript: Transcript, job: TranscriptionJob) -> dict[str, object]
         "duration": transcript.audio_ms / 1000,
         "text": transcript.text,
         "segments": [_segment(index, segment) for index, segment in enumerate(transcript.segments)],
-        "usage": usage(transcript),
+        **beside_the_words(transcript, with_report=job.with_report),
     }
     if job.with_words:
         body["words"] = _words(transcript)
@@ -80,6 +76,7 @@ def _segment(index: int, segment: transcript_pb2.Segment) -> dict[str, object]:
         "avg_logprob": given("average_log_prob"),
         "compression_ratio": given("compression_ratio"),
         "no_speech_prob": given("no_speech_prob"),
+        "confidence": given("confidence"),
     }
 
 

@@ -1,8 +1,12 @@
 """The fields of a transcription form that have rules of their own."""
 
 from antiphon.speech.v1 import report_pb2
+from antiphon_compat import strict_json
 from antiphon_compat.errors import ApiError
+from antiphon_compat.openai.fields import Fields
 from antiphon_compat.openai.form_fields import FormFields
+from antiphon_compat.openai.language_names import code_of
+from antiphon_compat.openai.options import read_options
 
 RESPONSE_FORMATS = ("json", "text", "verbose_json", "srt", "vtt")
 """The formats that can be answered truthfully."""
@@ -16,9 +20,11 @@ SPEAKERS = ("known_speaker_names", "known_speaker_references")
 INCLUDE, GRANULARITIES, KEY_WORDS, LANGUAGES = "include[]", "timestamp_granularities[]", "keywords[]", "languages[]"
 MAX_NAME_CHARS = 256
 _STREAMED_FORMATS = ("json", "text")
+_REPORTED_FORMATS = ("json", "verbose_json")
 _DIARIZED = "diarized_json"
 _MAX_KEY_WORDS = 256
 _MAX_KEY_WORD_CHARS = 128
+_MAX_OPTIONS_CHARS = 64 * 1024
 _LANGUAGES_IGNORED = report_pb2.CallWarning(
     code=report_pb2.WARNING_CODE_FIELD_IGNORED,
     field="languages",
@@ -61,7 +67,8 @@ def wants_words(fields: FormFields, response_format: str) -> bool:
     if any(value not in ("word", "segment") for value in asked):
         raise ApiError.invalid(GRANULARITIES, f"{GRANULARITIES} must be word or segment.")
     if asked and response_format != "verbose_json":
-        raise ApiError.invalid(GRANULARITIES, f"{GRANULARITIES} needs response_format verbose_json.")
+        message = f"{GRANULARITIES} needs response_format verbose_json, not {response_format}."
+        raise ApiError.invalid(GRANULARITIES, message)
     return "word" in asked
 
 
@@ -75,12 +82,25 @@ def wants_log_probs(fields: FormFields, response_format: str) -> bool:
     if any(value != "logprobs" for value in asked):
         raise ApiError.invalid(INCLUDE, f"{INCLUDE} must be logprobs.")
     if asked and response_format != "json":
-        raise ApiError.invalid(INCLUDE, f"{INCLUDE} logprobs needs response_format json.")
+        raise ApiError.invalid(INCLUDE, f"{INCLUDE} logprobs needs response_format json, not {response_format}.")
     return bool(asked)
 
 
+def wants_report(fields: FormFields, response_format: str) -> bool:
+    """Read ``report``.
+
+    Raises:
+        ApiError: It is no boolean, or the format has no place for it.
+    """
+    found = fields.flag("report")
+    if found and response_format not in _REPORTED_FORMATS:
+        formats = " or ".join(_REPORTED_FORMATS)
+        raise ApiError.invalid("report", f"report needs response_format {formats}, not {response_format}.")
+    return found
+
+
 def read_language(fields: FormFields) -> tuple[str, tuple[report_pb2.CallWarning, ...]]:
-    """Read ``language`` or ``languages[]``, and the warnings they give.
+    """Read ``language`` or ``languages[]``, codes or English names, and the warnings they give.
 
     Raises:
         ApiError: Both are given.
@@ -89,8 +109,21 @@ def read_language(fields: FormFields) -> tuple[str, tuple[report_pb2.CallWarning
     if found and several:
         raise ApiError.invalid(LANGUAGES, "languages[] and language cannot both be given.")
     if len(several) == 1:
-        return several[0], ()
-    return found, (_LANGUAGES_IGNORED,) if several else ()
+        return code_of(several[0]), ()
+    return code_of(found), (_LANGUAGES_IGNORED,) if several else ()
+
+
+def read_form_options(fields: FormFields) -> dict[str, report_pb2.OptionValue]:
+    """Read ``options``, an object as JSON; the server knows which names there are.
+
+    Raises:
+        ApiError: It is no such object, or a value is of another kind or out of range.
+    """
+    text = fields.text("options", max_chars=_MAX_OPTIONS_CHARS).strip()
+    try:
+        return read_options(Fields({"options": strict_json.loads(text)} if text else {}))
+    except ValueError as error:
+        raise ApiError.invalid("options", f"options must be a JSON object: {error}.") from error
 
 
 def refuse_speakers(fields: FormFields) -> None:

@@ -6,7 +6,18 @@ from collections.abc import Collection
 from antiphon.speech.v1 import report_pb2
 from antiphon_compat.openai.unknown_fields import unknown_fields
 
-_SINGLE = ("file", "model", "language", "prompt", "response_format", "stream", "temperature", "thinking")
+_SINGLE = (
+    "file",
+    "model",
+    "language",
+    "prompt",
+    "response_format",
+    "stream",
+    "temperature",
+    "thinking",
+    "options",
+    "report",
+)
 _LISTS = (
     "languages",
     "keywords",

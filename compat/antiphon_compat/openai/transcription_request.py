@@ -10,11 +10,13 @@ from antiphon_compat.openai.transcription_fields import (
     MAX_NAME_CHARS,
     SPEAKERS,
     TIMED_FORMATS,
+    read_form_options,
     read_key_words,
     read_language,
     read_response_format,
     refuse_speakers,
     wants_log_probs,
+    wants_report,
     wants_stream,
     wants_words,
 )
@@ -40,6 +42,8 @@ class TranscriptionJob:
     with_words: bool = False
     """Whether words with their times were asked for."""
     with_log_probs: bool = False
+    with_report: bool = False
+    """Whether the answer tells how it came about."""
     warnings: tuple[report_pb2.CallWarning, ...] = ()
     """What was given and has no effect."""
 
@@ -66,7 +70,7 @@ def read_transcription(fields: FormFields) -> TranscriptionJob:
     if is_streamed:
         config.partial_interval_ms = _SETTLED_ONLY_MS
     warnings += transcription_notices(fields.names)
-    return TranscriptionJob(config, response_format, is_streamed, with_words, with_log_probs, warnings)
+    return TranscriptionJob(config, response_format, is_streamed, with_words, with_log_probs, config.report, warnings)
 
 
 def read_translation(fields: FormFields) -> TranscriptionJob:
@@ -83,7 +87,8 @@ def read_translation(fields: FormFields) -> TranscriptionJob:
             raise ApiError("UNSUPPORTED_FEATURE", f"{name} is not offered for translations; leave it out.", param=name)
     language, warnings = read_language(fields)
     config = _config(fields, transcription_service_pb2.TRANSCRIPTION_TASK_TRANSLATE, language, response_format)
-    return TranscriptionJob(config, response_format, warnings=warnings + transcription_notices(fields.names))
+    warnings += transcription_notices(fields.names)
+    return TranscriptionJob(config, response_format, with_report=config.report, warnings=warnings)
 
 
 def _config(
@@ -102,5 +107,7 @@ def _config(
         task=task,
         segment_times=response_format in TIMED_FORMATS,
         temperature=fields.number("temperature", 0, 1),
+        options=read_form_options(fields),
+        report=wants_report(fields, response_format),
         thinking=_THINKING.get(thinking, transcription_service_pb2.THINKING_UNSPECIFIED),
     )

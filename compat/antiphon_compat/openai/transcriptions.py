@@ -1,6 +1,7 @@
 """``POST /v1/audio/transcriptions`` and ``/translations``: one file in, its words out."""
 
 import contextlib
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 from aiohttp import web
@@ -10,9 +11,10 @@ from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.form_fields import FormFields
 from antiphon_compat.openai.models import require_exact_model
 from antiphon_compat.openai.sse import EVENT_HEADERS, send_event, send_failure
-from antiphon_compat.openai.transcript import TranscriptionReply
+from antiphon_compat.openai.transcript import Transcript, TranscriptionReply
 from antiphon_compat.openai.transcript_events import transcript_events
 from antiphon_compat.openai.transcript_formats import render
+from antiphon_compat.openai.transcript_reports import timing_header, usage
 from antiphon_compat.openai.transcription_fields import GRANULARITIES, INCLUDE
 from antiphon_compat.openai.transcription_request import TranscriptionJob, read_transcription, read_translation
 from antiphon_compat.openai.upload import UploadForm, open_form
@@ -64,7 +66,7 @@ async def _events(request: web.Request, job: TranscriptionJob, form: UploadForm)
                 yield event
     except ApiError as error:
         if error.param == GRANULARITIES and not job.with_words:  # the words were wanted for their probabilities
-            error.param = INCLUDE
+            raise ApiError(error.row.reason, error.message.replace(GRANULARITIES, INCLUDE), param=INCLUDE) from None
         raise
 
 
@@ -80,7 +82,15 @@ async def _whole(reply: TranscriptionReply, events: AsyncIterator[Response]) -> 
         reply.note(event)
     reply.require_done()
     body, content_type = render(reply.transcript, reply.job)
-    return web.Response(text=body, content_type=content_type, charset="utf-8", headers=reply.headers())
+    return web.Response(
+        text=body, content_type=content_type, charset="utf-8", headers=reply.headers() | _books(reply.transcript)
+    )
+
+
+def _books(transcript: Transcript) -> dict[str, str]:
+    """Usage and timings, also for formats that have no place for them."""
+    timing = timing_header(transcript.timings)
+    return {"X-Usage": json.dumps(usage(transcript))} | ({"Server-Timing": timing} if timing else {})
 
 
 async def _stream(

@@ -32,6 +32,8 @@ _HEADERS = {
     "Allow": "Methods of the route.",
     "X-Model": "Id of the model that did it.",
     "X-Warnings": "JSON array of `{code, param, message}`: what was ignored or changed.",
+    "X-Usage": "JSON object: the `usage` of the answer, also for formats that are no JSON.",
+    "Server-Timing": "Where the time went, in milliseconds: the `timings` of the answer.",
     "X-Sample-Rate": "Samples per second.",
     "X-Channels": "Always 1.",
     "X-Bit-Depth": "Bits per sample, in formats that have such.",

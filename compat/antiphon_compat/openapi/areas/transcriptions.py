@@ -3,6 +3,8 @@
 from antiphon_compat.openapi.parts import BODY, SERVER, Json, curl, errors, event, events, headers, ref
 
 _TIMES: Json = {"type": "number", "minimum": 0, "description": "Seconds from the start of the file."}
+_COUNT: Json = {"type": "integer", "minimum": 0, "description": "Only of models that count tokens."}
+_TIMINGS = ("queue_ms", "first_output_ms", "engine_ms", "total_ms")
 _MAYBE: Json = {"type": ["number", "null"], "description": "Null where the model has no such number."}
 
 
@@ -29,6 +31,8 @@ _DONE = event(
     warnings={"type": "array", "items": {"type": "object"}},
 )
 _DONE["properties"]["logprobs"] = {"type": "array", "items": ref("LogProb"), "description": "With `include[]` only."}
+_BESIDE: Json = {"usage": ref("Usage"), "timings": ref("Timings"), "report": ref("ListeningReport")}
+_DONE["properties"] |= _BESIDE
 _EVENTS = events(
     event("transcript.text.delta", delta={"type": "string", "minLength": 1}),
     _DONE,
@@ -53,7 +57,7 @@ PATHS: Json = {
                 "200": {
                     "description": "The transcript in the format asked for. A failure after the first event is an "
                     "event with `error`, and breaks the connection.",
-                    "headers": headers("X-Model", "X-Warnings"),
+                    "headers": headers("X-Model", "X-Warnings", "X-Usage", "Server-Timing"),
                     "content": _ANSWERS | _EVENTS,
                 },
                 **errors(BODY, SERVER),
@@ -73,7 +77,7 @@ PATHS: Json = {
             "responses": {
                 "200": {
                     "description": "The translation in the format asked for.",
-                    "headers": headers("X-Model", "X-Warnings"),
+                    "headers": headers("X-Model", "X-Warnings", "X-Usage", "Server-Timing"),
                     "content": _ANSWERS,
                 },
                 **errors(BODY, SERVER),
@@ -93,7 +97,7 @@ _FIELDS: Json = {
     "language": {
         "type": "string",
         "maxLength": 35,
-        "description": "What is spoken, ISO 639-1; found out if it is absent.",
+        "description": "What is spoken, ISO 639-1 or its English name; found out if it is absent.",
     },
     "languages[]": _strings("One is the language; more than one has no effect, and a warning says so.", 60),
     "prompt": {"type": "string", "maxLength": 4096, "description": "Text that stood before, to steer the spelling."},
@@ -110,6 +114,18 @@ _FIELDS: Json = {
         "enum": ["on", "off", "auto"],
         "default": "auto",
         "description": "Whether the model thinks first.",
+    },
+    "options": {
+        "type": "string",
+        "maxLength": 65536,
+        "contentMediaType": "application/json",
+        "description": "Options of the model: a JSON object of booleans, numbers and strings by name.",
+    },
+    "report": {
+        "type": "string",
+        "enum": ["true", "false", "1", "0"],
+        "default": "false",
+        "description": "Tell in `report` how the audio was cut and which checks fired; needs json or verbose_json.",
     },
 }
 
@@ -147,7 +163,48 @@ SCHEMAS: Json = {
     "Usage": {
         "type": "object",
         "required": ["type", "seconds"],
-        "properties": {"type": {"const": "duration"}, "seconds": {"type": "number", "minimum": 0}},
+        "properties": {
+            "type": {"const": "duration"},
+            "seconds": {"type": "number", "minimum": 0},
+            "input_tokens": _COUNT,
+            "output_tokens": _COUNT,
+            "total_tokens": _COUNT,
+        },
+    },
+    "Timings": {
+        "type": "object",
+        "description": "Milliseconds in the server; a time that was not measured is not there.",
+        "properties": {name: {"type": "number", "minimum": 0} for name in _TIMINGS},
+    },
+    "ListeningReport": {
+        "type": "object",
+        "description": "With `report` only: how the words came about.",
+        "required": ["pieces"],
+        "properties": {"pieces": {"type": "array", "items": ref("ListenedPiece")}},
+    },
+    "ListenedPiece": {
+        "type": "object",
+        "description": "A piece of audio that was written down in one go.",
+        "required": ["start", "end", "ended_by", "engine_ms", "checks"],
+        "properties": {
+            "start": _TIMES,
+            "end": _TIMES,
+            "ended_by": {"enum": ["pause", "length", "audio", "unspecified", "other"]},
+            "engine_ms": {"type": "number", "minimum": 0, "description": "0 where a partial was taken for the final."},
+            "checks": {"type": "array", "items": ref("FiredCheck")},
+        },
+    },
+    "FiredCheck": {
+        "type": "object",
+        "description": "A check whose limit was passed.",
+        "required": ["name", "value", "limit", "start", "end"],
+        "properties": {
+            "name": {"type": "string"},
+            "value": {"type": "number"},
+            "limit": {"type": "number"},
+            "start": _TIMES,
+            "end": _TIMES,
+        },
     },
     "Transcription": {
         "type": "object",
@@ -155,7 +212,7 @@ SCHEMAS: Json = {
         "properties": {
             "text": {"type": "string"},
             "logprobs": {"type": "array", "items": ref("LogProb")},
-            "usage": ref("Usage"),
+            **_BESIDE,
         },
     },
     "VerboseTranscription": {
@@ -168,7 +225,7 @@ SCHEMAS: Json = {
             "text": {"type": "string"},
             "segments": {"type": "array", "items": ref("Segment")},
             "words": {"type": "array", "items": ref("Word")},
-            "usage": ref("Usage"),
+            **_BESIDE,
         },
     },
     "Segment": {
@@ -185,6 +242,7 @@ SCHEMAS: Json = {
             "avg_logprob": _MAYBE,
             "compression_ratio": _MAYBE,
             "no_speech_prob": _MAYBE,
+            "confidence": _MAYBE,
         },
     },
     "Word": {
