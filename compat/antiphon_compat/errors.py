@@ -38,6 +38,7 @@ _PARAMS = {
     "config": None,
     "word_times": "timestamp_granularities[]",
     "key_words": "keywords[]",
+    "transcription.language": "language",
     "task": "model",
     "cancel.utterance_id": "id",
 }

@@ -5,12 +5,14 @@ import dataclasses
 from antiphon.speech.v1 import audio_pb2, conversation_service_pb2, synthesis_service_pb2, transcription_service_pb2
 from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.fields import Fields, checked_text, kind_of
+from antiphon_compat.openai.language_names import code_of
 
 SAMPLE_RATE_HZ = 16000
 """Rate of what the microphone sends."""
 
 _DEFAULT_SCENARIO = "daily"
 _MAX_SCENARIO_CHARS = 256
+_MAX_LANGUAGE_CHARS = 35
 _MAX_TEXT_BYTES = 32 * 1024
 _MAX_HISTORY = 256
 _MAX_HISTORY_BYTES = 64 * 1024
@@ -61,7 +63,13 @@ def read_message(raw: str) -> ClientMessage:
         raise ApiError.invalid("type", "type is required: start, stop or text.")
     if kind == "stop":
         return Stop()
-    return Start(_config(fields)) if kind == "start" else Text(_config(fields), _text(fields))
+    return _start(fields) if kind == "start" else Text(_config(fields), _text(fields))
+
+
+def _start(fields: Fields) -> Start:
+    config = _config(fields)
+    config.transcription.language = code_of(fields.text("language", max_chars=_MAX_LANGUAGE_CHARS) or "")
+    return Start(config)
 
 
 def _text(fields: Fields) -> str:

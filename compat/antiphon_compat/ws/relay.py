@@ -2,8 +2,9 @@
 
 from typing import Protocol
 
-from antiphon.speech.v1 import conversation_service_pb2, error_reason_pb2
+from antiphon.speech.v1 import conversation_service_pb2, error_reason_pb2, report_pb2, transcription_service_pb2
 from antiphon_compat.errors import ApiError
+from antiphon_compat.openai.transcript_reports import timings
 
 Event = conversation_service_pb2.ConverseResponse
 
@@ -41,10 +42,10 @@ class Relay:
         """
         kind = event.WhichOneof("event")
         if kind == "partial":
-            await self._send("partial", text=event.partial.text)
+            await self._pass_partial(event.partial)
         elif kind == "final":
             self._heard = event.final.text
-            await self._send("final", text=event.final.text)
+            await self._send("final", text=event.final.text, **_timings(event.final.timings))
         elif kind == "delivery":
             await self._pass_delivery(event.delivery)
         elif kind == "reply_delta":
@@ -54,7 +55,7 @@ class Relay:
         elif kind == "audio_done":
             await self.close_audio()
         elif kind == "reply_done":
-            await self._finish(event.reply_done.text)
+            await self._finish(event.reply_done.text, **_timings(event.reply_done.timings))
         elif kind == "failed":
             await self._pass_failure(event.failed)
 
@@ -91,6 +92,11 @@ class Relay:
             self._is_audio_open = False
             await self._send("audio_end")
 
+    async def _pass_partial(self, partial: transcription_service_pb2.PartialTranscript) -> None:
+        # As text, not as a number: browsers count characters in another way than the contract.
+        settled = partial.text[: partial.num_settled_characters]
+        await self._send("partial", text=partial.text, **({"settled": settled} if settled else {}))
+
     async def _pass_audio(self, audio: bytes) -> None:
         if not self._is_audio_open:
             self._is_audio_open = True
@@ -108,13 +114,18 @@ class Relay:
         else:
             await self.fail(failed.message)
 
-    async def _finish(self, text: str) -> None:
+    async def _finish(self, text: str, **books: object) -> None:
         await self.close_audio()
         self.is_over = True
-        await self._send("reply_done", text=text)
+        await self._send("reply_done", text=text, **books)
 
     async def _send(self, kind: str, **fields: object) -> None:
         await self._listener.send_event({"type": kind, **fields})
+
+
+def _timings(measured: report_pb2.Timings) -> dict[str, object]:
+    found = timings(measured)
+    return {"timings": found} if found else {}
 
 
 def error_event(error: ApiError) -> dict[str, object]:

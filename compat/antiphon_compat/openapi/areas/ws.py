@@ -1,6 +1,6 @@
 """WebSockets. OpenAPI has no words for their messages: they stand under ``x-messages``."""
 
-from antiphon_compat.openapi.parts import Json, curl, errors, headers, message
+from antiphon_compat.openapi.parts import Json, curl, errors, headers, message, ref
 
 _SCENARIO: Json = {"type": "string", "maxLength": 256, "default": "daily", "description": "Who answers."}
 _HISTORY: Json = {
@@ -13,8 +13,11 @@ _HISTORY: Json = {
         "properties": {"role": {"enum": ["system", "user", "assistant"]}, "content": {"type": "string"}},
     },
 }
-
-
+_LANGUAGE: Json = {
+    "type": "string",
+    "maxLength": 35,
+    "description": "What is spoken, ISO 639-1 or its English name; found out if it is absent.",
+}
 _TEXT: Json = {"type": "string"}
 
 PATHS: Json = {
@@ -34,7 +37,9 @@ PATHS: Json = {
             },
             "x-messages": {
                 "client": [
-                    message("start", "Begin a spoken turn.", scenario_id=_SCENARIO, history=_HISTORY),
+                    message(
+                        "start", "Begin a spoken turn.", scenario_id=_SCENARIO, history=_HISTORY, language=_LANGUAGE
+                    ),
                     message("stop", "End the spoken turn; its transcript and the reply follow."),
                     message(
                         "text",
@@ -46,13 +51,19 @@ PATHS: Json = {
                     ),
                 ],
                 "server": [
-                    message("partial", "What was understood so far; it may still change.", "text", text=_TEXT),
-                    message("final", "What was said.", "text", text=_TEXT),
+                    message(
+                        "partial",
+                        "What was understood so far; it may still change, but for what is `settled` at its beginning.",
+                        "text",
+                        text=_TEXT,
+                        settled=_TEXT,
+                    ),
+                    message("final", "What was said.", "text", text=_TEXT, timings=ref("Timings")),
                     message("delivery", "How the reply is spoken.", "tokens", tokens=_TEXT),
                     message("reply_delta", "A piece of the reply, before its audio.", "text", text=_TEXT),
                     message("audio_start", "Speech follows.", "sample_rate", sample_rate={"const": 24000}),
                     message("audio_end", "No more speech in this reply."),
-                    message("reply_done", "The reply is complete.", "text", text=_TEXT),
+                    message("reply_done", "The reply is complete.", "text", text=_TEXT, timings=ref("Timings")),
                     message(
                         "error",
                         "The turn failed or a message was wrong; the socket stays open.",
