@@ -1,9 +1,12 @@
 """What has been understood of one utterance so far: the settled part, and the part that may still change."""
 
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from antiphon_server.engine.protocol import HeardSegment, LeftOut, Transcript
-from antiphon_server.session.events import FinalHeard, Notice, PartialHeard, Times
+from antiphon_server.engine.protocol import FiredCheck, HeardSegment, HeardWord, LeftOut, Transcript
+from antiphon_server.session.events import FinalHeard, HeardPiece, Notice, PartialHeard, Times
+
+Timed = TypeVar("Timed", HeardSegment, HeardWord, LeftOut, FiredCheck)
 
 _MAX_NAMED = 5
 """Stretches that a notice names one by one."""
@@ -17,25 +20,40 @@ class UtteranceHearing:
     index: int
     start_ms: float
     engine_ms: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    settled: str = ""
+    """Text that will not change."""
     _segments: list[HeardSegment] = field(default_factory=list)
     _left_out: list[LeftOut] = field(default_factory=list)
-    _languages: list[tuple[str, float | None]] = field(default_factory=list)
+    _pieces: list[HeardPiece] = field(default_factory=list)
+    _language: tuple[str, float | None] = ("", None)
     _last_partial: str = ""
 
-    @property
-    def settled(self) -> str:
-        """Text that will not change."""
-        return " ".join(text for text in (segment.text.strip() for segment in self._segments) if text)
+    def settle(
+        self, transcript: Transcript, start_ms: float, end_ms: float, end: str, *, is_partial: bool = False
+    ) -> None:
+        """Add a piece for good.
 
-    def settle(self, transcript: Transcript, start_ms: float) -> None:
-        """Add a piece for good; its clock starts at ``start_ms`` of the stream."""
+        Args:
+            transcript: What was said in it.
+            start_ms: Where its clock starts in the stream.
+            end_ms: Where its audio ends in the stream.
+            end: Why it ends there: PAUSE, LENGTH or AUDIO.
+            is_partial: The transcript was made for a partial.
+        """
+        offset_ms = round(start_ms)
         self.engine_ms += transcript.engine_ms
-        self._segments.extend(_moved(segment, round(start_ms)) for segment in transcript.segments)
-        for one in transcript.left_out:
-            moved = replace(one, start_ms=one.start_ms + round(start_ms), end_ms=one.end_ms + round(start_ms))
-            self._left_out.append(moved)
-        if transcript.segments:
-            self._languages.append((transcript.language, transcript.language_confidence))
+        self.input_tokens += transcript.input_tokens
+        self.output_tokens += transcript.output_tokens
+        self._segments.extend(_moved(segment, offset_ms) for segment in transcript.segments)
+        self.settled = " ".join(text for text in (self.settled, transcript.text) if text)
+        self._left_out.extend(_shifted(one, offset_ms) for one in transcript.left_out)
+        checks = tuple(_shifted(one, offset_ms) for one in transcript.checks)
+        engine_ms = 0.0 if is_partial else transcript.engine_ms
+        self._pieces.append(HeardPiece(offset_ms, round(end_ms), end, engine_ms, checks))
+        if transcript.segments and not self._language[0]:
+            self._language = (transcript.language, transcript.language_confidence)
 
     def partial(self, rest: str, up_to_ms: float) -> PartialHeard | None:
         """The whole utterance so far, or None if there is nothing new to say."""
@@ -67,7 +85,7 @@ class UtteranceHearing:
     def final(self, end_ms: float, times: Times) -> FinalHeard:
         """The utterance's transcript."""
         text = self.settled
-        language, confidence = self._languages[0] if self._languages and text else ("", None)
+        language, confidence = self._language if text else ("", None)
         return FinalHeard(
             text=text,
             segments=tuple(self._segments),
@@ -78,14 +96,17 @@ class UtteranceHearing:
             end_ms=round(end_ms),
             has_speech=bool(text),
             times=times,
+            pieces=tuple(self._pieces),
         )
 
 
 def _moved(segment: HeardSegment, offset_ms: int) -> HeardSegment:
-    words = tuple(
-        replace(word, start_ms=word.start_ms + offset_ms, end_ms=word.end_ms + offset_ms) for word in segment.words
-    )
-    return replace(segment, start_ms=segment.start_ms + offset_ms, end_ms=segment.end_ms + offset_ms, words=words)
+    words = tuple(_shifted(word, offset_ms) for word in segment.words)
+    return replace(_shifted(segment, offset_ms), words=words)
+
+
+def _shifted(timed: Timed, offset_ms: int) -> Timed:
+    return replace(timed, start_ms=timed.start_ms + offset_ms, end_ms=timed.end_ms + offset_ms)
 
 
 def _num_common(one: str, other: str) -> int:

@@ -17,6 +17,7 @@ from antiphon_server.errors import AudioTooLong
 from antiphon_server.session.events import FinalHeard, Times, VoiceBegan, VoiceStopped
 from antiphon_server.session.hearing import UtteranceHearing
 from antiphon_server.session.partials import Emit, Guess, Partials
+from antiphon_server.session.pieces import Pieces
 from antiphon_server.session.scribe import Scribe
 from antiphon_server.session.settings import ListenSettings
 from antiphon_server.session.stretch import Stretch, quietest_ms
@@ -24,12 +25,10 @@ from antiphon_server.session.voicegate import WINDOW_MS, VoiceGate
 from antiphon_server.telemetry import metrics
 
 _BYTES_PER_MS = LISTENING_RATE_HZ * 2 // 1000
-_MAX_PIECE_MS = 28_000
-"""Below Whisper's window of 30 s with room for padding."""
-_GOOD_PIECE_MS = 22_000
-"""From here on a pause is a welcome place to cut: every piece costs a whole window."""
+_LOOK_BACK_MS = 6_000
+"""How far before the longest piece's end a quiet place to cut is looked for: every piece costs a whole window."""
 _GOOD_LIVE_PIECE_MS = 15_000
-"""The same where somebody reads along."""
+"""From here on a pause is a welcome place to cut where somebody reads along."""
 _SCORE_BYTES = 32_000
 """One second at a time goes to the voice model, so that a whole file does not hold it up for others."""
 
@@ -39,7 +38,10 @@ class EndedUtterance:
     """An utterance whose audio is complete and that is not written down yet."""
 
     stretch: Stretch
+    end: str
+    """PAUSE or AUDIO."""
     hearing: UtteranceHearing
+    pieces: Pieces
     guess: Guess | None
     """Its partial under way or done."""
     asked_at: float
@@ -68,7 +70,7 @@ class ListeningSession:
         self._voice: VoiceActivityStream | None = None
         self._gate = VoiceGate(settings.threshold, settings.silence_ms, settings.min_speech_ms)
         self._stretch = Stretch()
-        self._hearing = UtteranceHearing(0, 0.0)
+        self._begin_utterance(0)
         self._bytes_taken = 0
         self.input_tokens = self.output_tokens = 0
         """Of what stands in finals."""
@@ -99,7 +101,7 @@ class ListeningSession:
 
     def end_utterance(self) -> EndedUtterance:
         """End the utterance here without writing it down yet; what is taken from now on belongs to the next one."""
-        return self._end_at(self._stretch.end_ms)
+        return self._end_at(self._stretch.end_ms, "AUDIO")
 
     async def write_down(self, ended: EndedUtterance) -> FinalHeard:
         """Emit and return the final of an ended utterance.
@@ -107,9 +109,15 @@ class ListeningSession:
         Raises:
             SpeechError: Whatever an engine reports.
         """
-        stretch, hearing = ended.stretch, ended.hearing
-        await self._settle(stretch, hearing, ended.guess)
-        final = hearing.final(stretch.end_ms, self._times(ended.asked_at, hearing))
+        hearing, pieces = ended.hearing, ended.pieces
+        try:
+            await pieces.add(ended.stretch, ended.end, ended.guess)
+            await pieces.settle()
+        finally:
+            pieces.drop()
+        self.input_tokens += hearing.input_tokens
+        self.output_tokens += hearing.output_tokens
+        final = hearing.final(ended.stretch.end_ms, self._times(ended.asked_at, hearing))
         notice = hearing.notice()
         if notice is not None:
             await self._emit(notice)
@@ -132,8 +140,9 @@ class ListeningSession:
         guess = self._partials.take()
         if guess is not None:
             guess.task.cancel()
-        self._hearing = UtteranceHearing(self._hearing.index, self._stretch.end_ms)
+        self._pieces.drop()
         self._stretch = Stretch(self._stretch.end_ms)
+        self._begin_utterance(self._hearing.index)
 
     async def close(self) -> None:
         """Stop all work and free the voice model's state. A partial that failed meanwhile is dropped."""
@@ -178,43 +187,40 @@ class ListeningSession:
         """Someone stopped speaking: an utterance ends, or a long piece may be cut; audio after that is kept."""
         at_ms = min(decided_at_ms, self._stretch.end_ms)
         if self._settings.is_automatic:
-            await self.write_down(self._end_at(at_ms))
-        elif at_ms - self._stretch.start_ms >= self._good_piece_ms():
-            await self._commit(at_ms)
+            await self.write_down(self._end_at(at_ms, "PAUSE"))
+        elif self._settings.partial_interval_ms and at_ms - self._stretch.start_ms >= _GOOD_LIVE_PIECE_MS:
+            await self._commit(at_ms, "PAUSE")
 
-    def _good_piece_ms(self) -> int:
-        return _GOOD_LIVE_PIECE_MS if self._settings.partial_interval_ms else _GOOD_PIECE_MS
-
-    def _end_at(self, at_ms: float) -> EndedUtterance:
-        guess = self._partials.take()
-        ended = EndedUtterance(self._stretch.split(at_ms), self._hearing, guess, time.monotonic())
+    def _end_at(self, at_ms: float, end: str) -> EndedUtterance:
+        guess, stretch = self._partials.take(), self._stretch.split(at_ms)
+        ended = EndedUtterance(stretch, end, self._hearing, self._pieces, guess, time.monotonic())
         self._gate.forget()
-        self._hearing = UtteranceHearing(ended.hearing.index + 1, ended.stretch.end_ms)
+        self._begin_utterance(ended.hearing.index + 1)
         return ended
 
-    async def _cut_if_long(self) -> None:
-        if self._stretch.length_ms >= _MAX_PIECE_MS:
-            await self._commit(quietest_ms(self._gate.scores, self._stretch.end_ms))
+    def _begin_utterance(self, index: int) -> None:
+        self._hearing = UtteranceHearing(index, self._stretch.start_ms)
+        self._pieces = Pieces(self._scribe, self._hearing, self._settings.prefix_padding_ms)
 
-    async def _commit(self, at_ms: float) -> None:
-        """Write a piece down and, where partials are wanted, say at once what is settled now."""
-        guess = self._partials.take()
+    async def _cut_if_long(self) -> None:
+        longest_ms = (await self._scribe.info()).max_piece_ms
+        if self._stretch.length_ms >= longest_ms:
+            to_ms = self._stretch.start_ms + longest_ms
+            from_ms = to_ms - min(_LOOK_BACK_MS, longest_ms / 2)
+            at_ms = quietest_ms(self._gate.scores, self._stretch.end_ms, from_ms=from_ms, to_ms=to_ms)
+            await self._commit(at_ms, "LENGTH")
+
+    async def _commit(self, at_ms: float, end: str) -> None:
+        """Have a piece written down; where partials are wanted, wait for it and say at once what is settled now."""
+        guess, stretch = self._partials.take(), self._stretch.split(at_ms)
         self._gate.forget()
-        await self._settle(self._stretch.split(at_ms), self._hearing, guess)
-        settled = self._hearing.partial("", at_ms) if self._settings.partial_interval_ms else None
+        await self._pieces.add(stretch, end, guess)
+        if not self._settings.partial_interval_ms:
+            return
+        await self._pieces.settle()
+        settled = self._hearing.partial("", at_ms)
         if settled is not None:
             await self._emit(settled)
-
-    async def _settle(self, stretch: Stretch, hearing: UtteranceHearing, guess: Guess | None) -> None:
-        """Write a stretch down for good; a partial that heard all of its voice is as good as a new run."""
-        start_ms, pcm = stretch.voiced(self._settings.prefix_padding_ms)
-        transcript = await self._partials.outcome(guess, stretch if pcm else None)
-        if pcm and (transcript is None or transcript.left_out):  # a final tries again where a partial gives up
-            transcript = await self._scribe.transcribe(pcm, is_partial=False)
-        if transcript is not None:
-            self.input_tokens += transcript.input_tokens
-            self.output_tokens += transcript.output_tokens
-            hearing.settle(transcript, start_ms)
 
     def _times(self, asked_at: float, hearing: UtteranceHearing) -> Times:
         ms = (time.monotonic() - asked_at) * 1000

@@ -27,6 +27,8 @@ class Guess:
     task: asyncio.Task[Transcript | None]
     start_ms: float
     voice_end_ms: float
+    may_be_final: bool = True
+    """False where finals have times that partials have not."""
 
 
 class Partials:
@@ -60,27 +62,13 @@ class Partials:
         if has_news and (is_due or self._is_pause(stretch)):
             self._guess_began_at = time.monotonic()
             task = self._scribe.begin(self._make(stretch, hearing))
-            self._guess = Guess(task, stretch.start_ms, stretch.voice_end_ms)
+            may_be_final = not (self._settings.word_times or self._settings.segment_times)
+            self._guess = Guess(task, stretch.start_ms, stretch.voice_end_ms, may_be_final)
 
     def take(self) -> Guess | None:
         """Hand the newest partial over: its stretch has ended."""
         guess, self._guess = self._guess, None
         return guess
-
-    async def outcome(self, guess: Guess | None, stretch: Stretch | None) -> Transcript | None:
-        """End a partial; its transcript if it heard all voice of ``stretch``, else None."""
-        if guess is None:
-            return None
-        is_whole = (
-            stretch is not None
-            and not (self._settings.word_times or self._settings.segment_times)
-            and (guess.start_ms, guess.voice_end_ms) == (stretch.start_ms, stretch.voice_end_ms)
-        )
-        if not is_whole:
-            guess.task.cancel()
-        await asyncio.wait([guess.task])
-        transcript = None if guess.task.cancelled() else guess.task.result()
-        return transcript if is_whole else None
 
     def _is_pause(self, stretch: Stretch) -> bool:
         is_live = stretch.end_ms <= (time.monotonic() - self._began_at) * 1000 + _MAX_AHEAD_MS
@@ -96,3 +84,19 @@ class Partials:
         if partial is not None:
             await asyncio.shield(asyncio.ensure_future(self._emit(partial)))  # a write is never cancelled half-way
         return transcript
+
+
+async def outcome(guess: Guess | None, stretch: Stretch | None) -> Transcript | None:
+    """End a partial; its transcript if it heard all voice of ``stretch`` and may be the final, else None."""
+    if guess is None:
+        return None
+    is_whole = (
+        stretch is not None
+        and guess.may_be_final
+        and (guess.start_ms, guess.voice_end_ms) == (stretch.start_ms, stretch.voice_end_ms)
+    )
+    if not is_whole:
+        guess.task.cancel()
+    await asyncio.wait([guess.task])
+    transcript = None if guess.task.cancelled() else guess.task.result()
+    return transcript if is_whole else None

@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from antiphon_server.engine.protocol import ListenJob, Transcriber, Transcript
+from antiphon_server.engine.protocol import EngineInfo, ListenJob, Transcriber, Transcript
 from antiphon_server.session.settings import ListenSettings
 
 Result = TypeVar("Result")
@@ -19,7 +19,14 @@ class Scribe:
         self._transcriber = transcriber
         self._settings = settings
         self._under_way: set[asyncio.Task[Any]] = set()
+        self._info: EngineInfo | None = None
         self.engine_ms = 0.0
+
+    async def info(self) -> EngineInfo:
+        """What the transcriber was when it was first asked."""
+        if self._info is None:
+            self._info = await self._transcriber.info()
+        return self._info
 
     async def transcribe(self, pcm: bytes, *, is_partial: bool) -> Transcript:
         """Write audio down.

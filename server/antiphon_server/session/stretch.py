@@ -1,12 +1,14 @@
 """Audio of one utterance that is not yet written down, and where to cut it."""
 
+import math
 from dataclasses import dataclass, field
 
 from antiphon_server.engine.protocol import LISTENING_RATE_HZ
 from antiphon_server.session.voicegate import WINDOW_MS
 
-_BYTES_PER_MS = LISTENING_RATE_HZ * 2 // 1000
-_LOOK_BACK_MS = 6_000
+BYTES_PER_MS = LISTENING_RATE_HZ * 2 // 1000
+_NEAR_WINDOWS = 4
+"""A pause is quiet for this many windows before and after its middle: a single one may be a stop consonant."""
 TAIL_MS = 300
 """Audio kept behind the last voice, so that a soft ending is not lost."""
 
@@ -23,12 +25,12 @@ class Stretch:
     @property
     def end_ms(self) -> float:
         """End of the samples in the stream."""
-        return self.start_ms + len(self.pcm) / _BYTES_PER_MS
+        return self.start_ms + len(self.pcm) / BYTES_PER_MS
 
     @property
     def length_ms(self) -> float:
         """Length of the samples."""
-        return len(self.pcm) / _BYTES_PER_MS
+        return len(self.pcm) / BYTES_PER_MS
 
     def hear(self, start_ms: float, end_ms: float) -> None:
         """Note that there is voice between two moments of the stream; what lies before the samples is not ours."""
@@ -45,13 +47,13 @@ class Stretch:
         start_ms = max(self.start_ms, self.voice_start_ms - padding_ms)
         end_ms = min(self.end_ms, self.voice_end_ms + TAIL_MS)
         first, last = self._offset(start_ms), self._offset(end_ms)
-        return self.start_ms + first / _BYTES_PER_MS, bytes(self.pcm[first:last])
+        return self.start_ms + first / BYTES_PER_MS, bytes(self.pcm[first:last])
 
     def drop_silence(self, keep_ms: int) -> None:
         """While nothing was heard, keep only the last ``keep_ms``."""
         if self.voice_start_ms is None and self.length_ms > keep_ms:
             surplus = self._offset(self.end_ms - keep_ms)
-            self.start_ms += surplus / _BYTES_PER_MS
+            self.start_ms += surplus / BYTES_PER_MS
             del self.pcm[:surplus]
 
     def split(self, at_ms: float) -> "Stretch":
@@ -59,7 +61,7 @@ class Stretch:
         offset = self._offset(at_ms)
         head = Stretch(self.start_ms, self.pcm[:offset])
         del self.pcm[:offset]
-        self.start_ms += offset / _BYTES_PER_MS
+        self.start_ms += offset / BYTES_PER_MS
         start_ms, self.voice_start_ms = self.voice_start_ms, None
         if start_ms is not None and start_ms < self.start_ms:
             head.hear(start_ms, min(self.voice_end_ms, self.start_ms))
@@ -68,19 +70,27 @@ class Stretch:
         return head
 
     def _offset(self, at_ms: float) -> int:
-        return max(0, min(len(self.pcm), round((at_ms - self.start_ms) * _BYTES_PER_MS) // 2 * 2))
+        return max(0, min(len(self.pcm), round((at_ms - self.start_ms) * BYTES_PER_MS) // 2 * 2))
 
 
-def quietest_ms(scores: list[float], end_ms: float) -> float:
-    """Moment of the least voice within the last seconds.
+def quietest_ms(scores: list[float], end_ms: float, *, from_ms: float, to_ms: float) -> float:
+    """Moment with the least voice around it; of two that are about as quiet, the later one.
 
     Args:
         scores: Voice probabilities of the newest windows, oldest first.
         end_ms: Stream time at the end of the last window.
+        from_ms: Earliest moment.
+        to_ms: Latest moment; it is taken if no window lies between the two.
     """
-    num = min(len(scores), int(_LOOK_BACK_MS / WINDOW_MS))
-    if num == 0:
-        return end_ms
-    recent = scores[-num:]
-    best = min(range(num), key=lambda i: (recent[i], -i))
-    return end_ms - (num - best - 0.5) * WINDOW_MS
+    first_ms = end_ms - (len(scores) - 0.5) * WINDOW_MS
+    first = max(0, math.ceil((from_ms - first_ms) / WINDOW_MS))
+    last = min(len(scores) - 1, math.floor((to_ms - first_ms) / WINDOW_MS))
+    if last < first:
+        return to_ms
+    best = min(range(first, last + 1), key=lambda i: (round(_around(scores, i), 1), -i))
+    return first_ms + best * WINDOW_MS
+
+
+def _around(scores: list[float], index: int) -> float:
+    near = scores[max(0, index - _NEAR_WINDOWS) : index + _NEAR_WINDOWS + 1]
+    return sum(near) / len(near)

@@ -93,12 +93,21 @@ def test_voice_before_the_samples_counts_from_their_start():
     assert stretch.voice_start_ms == 500.0
 
 
-def test_the_quietest_moment_is_the_middle_of_the_latest_quietest_window():
-    scores = [0.9, 0.1, 0.9, 0.1, 0.9]
-    assert quietest_ms(scores, 1000.0) == pytest.approx(1000.0 - 1.5 * WINDOW_MS)
-    assert quietest_ms([], 1000.0) == 1000.0
+def test_the_quietest_moment_is_in_a_pause_and_not_in_a_short_dip():
+    scores = [0.9] * 20 + [0.1] * 9 + [0.9] * 10 + [0.0] + [0.9] * 10
+    end_ms = len(scores) * WINDOW_MS
+    assert quietest_ms(scores, end_ms, from_ms=0.0, to_ms=end_ms) == pytest.approx(24.5 * WINDOW_MS)
 
 
-def test_the_quietest_moment_is_looked_for_in_the_last_seconds_only():
-    scores = [0.0] + [0.9] * 400
-    assert quietest_ms(scores, len(scores) * WINDOW_MS) > len(scores) * WINDOW_MS - 6_001
+def test_of_two_pauses_the_later_one_fills_the_piece_better():
+    scores = ([0.9] * 20 + [0.02] * 9) * 2 + [0.9] * 20
+    end_ms = len(scores) * WINDOW_MS
+    assert quietest_ms(scores, end_ms, from_ms=0.0, to_ms=end_ms) == pytest.approx(53.5 * WINDOW_MS)
+    assert quietest_ms(scores, end_ms, from_ms=0.0, to_ms=40 * WINDOW_MS) == pytest.approx(24.5 * WINDOW_MS)
+
+
+@given(st.lists(st.floats(0, 1), max_size=60), st.integers(0, 40), st.integers(0, 40))
+def test_the_quietest_moment_lies_between_its_bounds(scores, from_windows, num_windows):
+    end_ms, from_ms = 10_000.0, 10_000.0 - 60 * WINDOW_MS + from_windows * WINDOW_MS
+    to_ms = from_ms + num_windows * WINDOW_MS
+    assert from_ms - 1e-6 <= quietest_ms(scores, end_ms, from_ms=from_ms, to_ms=to_ms) <= to_ms + 1e-6

@@ -1,0 +1,94 @@
+"""Pieces of an utterance that are being written down for good: several at a time, settled in order."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+from antiphon_server.engine.protocol import Transcript
+from antiphon_server.session.hearing import UtteranceHearing
+from antiphon_server.session.partials import Guess, outcome
+from antiphon_server.session.scribe import Scribe
+from antiphon_server.session.stretch import BYTES_PER_MS, Stretch
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    task: asyncio.Task[tuple[Transcript, bool]]
+    """Gives the transcript, and whether it is a partial's."""
+    start_ms: float
+    end_ms: float
+    end: str
+
+
+class Pieces:
+    """Writes an utterance down piece by piece. What is under way is bounded, and so is the audio that is held."""
+
+    def __init__(self, scribe: Scribe, hearing: UtteranceHearing, padding_ms: int) -> None:
+        """Begin without a piece.
+
+        Args:
+            scribe: Writes down.
+            hearing: Takes what was written, in order.
+            padding_ms: Audio kept before the first voice of a piece.
+        """
+        self._scribe = scribe
+        self._hearing = hearing
+        self._padding_ms = padding_ms
+        self._pieces: deque[_Piece] = deque()
+
+    async def add(self, stretch: Stretch, end: str, guess: Guess | None = None) -> None:
+        """Begin to write a stretch down, as soon as there is a place for it.
+
+        Args:
+            stretch: Nothing more comes to it.
+            end: Why it ends there: PAUSE, LENGTH or AUDIO.
+            guess: Its newest partial; one that heard all of the voice is as good as a new run.
+
+        Raises:
+            SpeechError: If a piece failed; all others are ended.
+        """
+        start_ms, pcm = stretch.voiced(self._padding_ms)
+        if not pcm:
+            await outcome(guess, None)
+            return
+        await self.settle(num_left=(await self._scribe.info()).num_pieces_at_once - 1)
+        task = self._scribe.begin(self._write(stretch, pcm, guess))
+        self._pieces.append(_Piece(task, start_ms, start_ms + len(pcm) / BYTES_PER_MS, end))
+
+    async def settle(self, *, num_left: int = 0) -> None:
+        """Wait until at most ``num_left`` pieces are under way, and settle what is written down, in order.
+
+        Raises:
+            SpeechError: If a piece failed; all others are ended.
+        """
+        try:
+            while True:
+                self._settle_written()
+                under_way = [piece.task for piece in self._pieces if not piece.task.done()]
+                if len(under_way) <= max(0, num_left):
+                    return
+                await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+        except BaseException:
+            self.drop()
+            raise
+
+    def drop(self) -> None:
+        """End what is under way."""
+        for piece in self._pieces:
+            piece.task.cancel()
+        self._pieces.clear()
+
+    def _settle_written(self) -> None:
+        for piece in self._pieces:
+            if piece.task.done():
+                piece.task.result()
+        while self._pieces and self._pieces[0].task.done():
+            piece = self._pieces.popleft()
+            transcript, is_partial = piece.task.result()
+            self._hearing.settle(transcript, piece.start_ms, piece.end_ms, piece.end, is_partial=is_partial)
+
+    async def _write(self, stretch: Stretch, pcm: bytes, guess: Guess | None) -> tuple[Transcript, bool]:
+        transcript = await outcome(guess, stretch)
+        if transcript is not None and not transcript.left_out:  # a final tries again where a partial gives up
+            return transcript, True
+        return await self._scribe.transcribe(pcm, is_partial=False), False
