@@ -1,5 +1,6 @@
 """Calls that several benchmarks make, with the plain stubs: what a stranger would measure."""
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from antiphon.speech.v1 import synthesis_service_pb2 as pb
 from antiphon.speech.v1 import synthesis_service_pb2_grpc as pb_grpc
 from antiphon.speech.v1 import transcription_service_pb2_grpc as transcription_grpc
 
+MESSAGE_BYTES = 64_000
 TWO_SENTENCES = "The train to the coast leaves at seven. Please be on the platform ten minutes early."
 LONG_TEXT = " ".join(
     (
@@ -83,6 +85,35 @@ async def transcribe_once(channel: aio.Channel, pcm: bytes, *, language: str, wo
     if not response.text:
         raise RuntimeError("nothing was heard")
     return (time.perf_counter() - began_at) * 1000
+
+
+async def text_once(channel: aio.Channel, pcm: bytes, language: str) -> str:
+    """What the unary call hears in a clip; may be nothing."""
+    request = transcription_service_pb2.TranscribeOnceRequest(config=listen_config(language), audio=pcm)
+    return str((await transcription_grpc.TranscriptionServiceStub(channel).TranscribeOnce(request)).text)
+
+
+async def text_streamed(
+    channel: aio.Channel, audio: bytes, config: transcription_service_pb2.TranscriptionConfig
+) -> tuple[str, int]:
+    """Stream a recording as fast as it is taken; its text, and how many warnings came."""
+    call = transcription_grpc.TranscriptionServiceStub(channel).Transcribe(timeout=3600)
+    await call.write(transcription_service_pb2.TranscribeRequest(config=config))
+
+    async def feed() -> None:
+        for start in range(0, len(audio), MESSAGE_BYTES):
+            data = audio[start : start + MESSAGE_BYTES]
+            await call.write(transcription_service_pb2.TranscribeRequest(audio=data))
+        await call.write(transcription_service_pb2.TranscribeRequest(finish=transcription_service_pb2.FinishAudio()))
+
+    feeding = asyncio.create_task(feed())
+    texts, num_warnings = [], 0
+    async for response in call:
+        kind = response.WhichOneof("response")
+        num_warnings += kind == "warning"
+        texts += [response.final.text] if kind == "final" else []
+    await feeding
+    return " ".join(texts).strip(), num_warnings
 
 
 def listen_config(language: str = "en", *, word_times: bool = False) -> transcription_service_pb2.TranscriptionConfig:

@@ -33,6 +33,8 @@ class Figure:
     n: int
     limit: float | None = None
     """The largest median (or, for a p99, value) that counts as met."""
+    is_lower_limit: bool = False
+    """Whether it is the smallest one instead."""
     compared_with: str = ""
     """Name of the figure of the same run that ``ratio`` divides by."""
     ratio: float | None = None
@@ -40,7 +42,9 @@ class Figure:
 
     @property
     def is_met(self) -> bool | None:
-        return None if self.limit is None else self.median <= self.limit
+        if self.limit is None:
+            return None
+        return self.median >= self.limit if self.is_lower_limit else self.median <= self.limit
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -54,11 +58,25 @@ def figure(name: str, values: Sequence[float], unit: str = "ms", limit: float | 
     return Figure(name, unit, statistics.median(values), percentile(values, 95), len(values), limit, note=note)
 
 
+def amount(
+    name: str,
+    value: float,
+    unit: str = "",
+    *,
+    n: int = 1,
+    limit: float | None = None,
+    is_lower_limit: bool = False,
+    note: str = "",
+) -> Figure:
+    """One value, computed from ``n`` measurements."""
+    return Figure(name, unit, value, value, n, limit, is_lower_limit=is_lower_limit, note=note)
+
+
 def ratio_of(name: str, ours: Sequence[float], theirs: Sequence[float], *, to: str, limit: float | None) -> Figure:
     """Compare the medians of two series taken in turns."""
     ratio = statistics.median(ours) / statistics.median(theirs)
     pairs = [a / b for a, b in zip(ours, theirs, strict=True)]
-    return Figure(name, "x", ratio, percentile(pairs, 95), len(ours), limit, to, ratio)
+    return Figure(name, "x", ratio, percentile(pairs, 95), len(ours), limit, compared_with=to, ratio=ratio)
 
 
 def difference_of(
@@ -67,7 +85,7 @@ def difference_of(
     """Subtract the medians of two series taken in turns, in milliseconds."""
     pairs = [a - b for a, b in zip(ours, theirs, strict=True)]
     difference = statistics.median(ours) - statistics.median(theirs)
-    return Figure(name, "ms", difference, percentile(pairs, 95), len(ours), limit, to)
+    return Figure(name, "ms", difference, percentile(pairs, 95), len(ours), limit, compared_with=to)
 
 
 class Bench:
@@ -77,13 +95,15 @@ class Bench:
         self._name = name
         self._figures: list[Figure] = []
         self._skipped: dict[str, str] = {}
+        self._kept: dict[str, object] = {}
         self._watch = Stopwatch()
         self._began_at = datetime.now(UTC)
         self._load_before = os.getloadavg()
 
     def add(self, *figures: Figure) -> None:
         for one in figures:
-            mark = "" if one.limit is None else f"  (limit {one.limit:g}: {'met' if one.is_met else 'MISSED'})"
+            side = "at least" if one.is_lower_limit else "limit"
+            mark = "" if one.limit is None else f"  ({side} {one.limit:g}: {'met' if one.is_met else 'MISSED'})"
             print(f"{one.name:58s} {one.median:10.3f} {one.unit:6s} p95 {one.p95:10.3f}  n {one.n}{mark}", flush=True)
             self._figures.append(one)
 
@@ -95,6 +115,10 @@ class Bench:
         """Note what could not be measured here, and why."""
         print(f"{part}: not measured, {reason}", flush=True)
         self._skipped[part] = reason
+
+    def keep(self, name: str, values: object) -> None:
+        """Write down what figures were computed from, so that others can compute them again."""
+        self._kept[name] = values
 
     def save(self) -> None:
         RESULTS.mkdir(parents=True, exist_ok=True)
@@ -110,6 +134,7 @@ class Bench:
             "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
             "skipped": self._skipped,
             "figures": [{**asdict(one), "is_met": one.is_met} for one in self._figures],
+            **self._kept,
         }
         (RESULTS / f"{self._name}.json").write_text(json.dumps(report, indent=1) + "\n")
 

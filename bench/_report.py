@@ -21,6 +21,18 @@ HEADLINES = (
     ("speech", "first audio, HTTP pcm streamed, two sentences", "text to first audio over HTTP"),
     ("speech", "real-time factor end to end, gRPC, 8 sentences", "computing time per second of speech"),
     ("transcript", "TranscribeOnce / library, language given", "5 s clip, against faster-whisper called directly"),
+    (
+        "throughput",
+        "speed, our server / faster-whisper",
+        "ten minutes of speech, speed against faster-whisper called directly",
+    ),
+    ("words", "one call - directly, all languages", "words wrong beyond those of faster-whisper called directly"),
+    (
+        "listening_streams",
+        "settled words: changed afterwards",
+        "settled words that changed, 200 utterances in real time",
+    ),
+    ("listening_streams", "finals, 4 streams: end of speech to final, p95", "end of speech to final, 4 streams, p95"),
     ("voice", "stop to final, stopped after 0.5 s of silence", "voice socket: stop to transcript"),
     ("voice", "stop to first reply audio, stopped after 0.5 s of silence", "voice socket: stop to first reply audio"),
     ("path", "cancel, server to engine stopped (receipt)", "cancel to engine stopped"),
@@ -48,13 +60,15 @@ HEADLINES = (
 
 
 def number(value: float, unit: str) -> str:
-    digits = 3 if value < 1 else 2 if value < 10 else 1 if value < 100 else 0
+    size = abs(value)
+    digits = 3 if size < 1 else 2 if size < 10 else 1 if size < 100 else 0
     return f"{value:.{digits}f} {unit}".strip()
 
 
 def limit_of(figure: dict[str, Any]) -> tuple[str, str]:
     """A figure's limit and whether it was met; both empty where it has none."""
     limit = "" if figure["limit"] is None else number(figure["limit"], figure["unit"])
+    limit = f"at least {limit}" if figure.get("is_lower_limit") else limit
     return limit, {None: "", True: "met", False: "**missed**"}[figure["is_met"]]
 
 

@@ -4,42 +4,20 @@ import argparse
 import asyncio
 
 import numpy as np
-from _calls import listen_config
+from _calls import listen_config, text_streamed
 from _harness import Bench, Figure, figure
 from grpc import aio
 
 from antiphon.speech.v1 import transcription_service_pb2 as pb
-from antiphon.speech.v1 import transcription_service_pb2_grpc as pb_grpc
 from support.recordings import recordings
 from support.servers import start_server
 from support.sounds import SOUNDS, pcm_of_sound
 from support.speech import word_error_rate
 
 MAX_WORDS_A_MINUTE = 1.0
-MESSAGE_BYTES = 64_000
 CASES = (("language unknown", "", False), ("English, utterances ended by voice activity", "en", True))
 OPEN_GATE_S = 120
 """With the gate open the model hears all of it, which takes a fifth of real time."""
-
-
-async def heard(channel: aio.Channel, pcm: bytes, config: pb.TranscriptionConfig) -> tuple[str, int]:
-    """Stream a recording at once; its text and the warnings about words left out."""
-    call = pb_grpc.TranscriptionServiceStub(channel).Transcribe(timeout=3600)
-    await call.write(pb.TranscribeRequest(config=config))
-
-    async def feed() -> None:
-        for start in range(0, len(pcm), MESSAGE_BYTES):
-            await call.write(pb.TranscribeRequest(audio=pcm[start : start + MESSAGE_BYTES]))
-        await call.write(pb.TranscribeRequest(finish=pb.FinishAudio()))
-
-    feeding = asyncio.create_task(feed())
-    texts, num_warnings = [], 0
-    async for response in call:
-        kind = response.WhichOneof("response")
-        num_warnings += kind == "warning"
-        texts += [response.final.text] if kind == "final" else []
-    await feeding
-    return " ".join(texts).strip(), num_warnings
 
 
 def configured(language: str, *, is_automatic: bool, threshold: float | None = None) -> pb.TranscriptionConfig:
@@ -57,7 +35,7 @@ async def measure_sounds(bench: Bench, channel: aio.Channel, minutes: float) -> 
         pcm = pcm_of_sound(name, minutes * 60)
         per_minute, num_warnings = [], 0
         for _, language, is_automatic in CASES:
-            text, num = await heard(channel, pcm, configured(language, is_automatic=is_automatic))
+            text, num = await text_streamed(channel, pcm, configured(language, is_automatic=is_automatic))
             per_minute.append(len(text.split()) / minutes)
             num_warnings += num
         bench.add(
@@ -65,7 +43,7 @@ async def measure_sounds(bench: Bench, channel: aio.Channel, minutes: float) -> 
         )
         seconds = min(OPEN_GATE_S, minutes * 60)
         config = configured("en", is_automatic=False, threshold=0.0)
-        text, num = await heard(channel, pcm[: round(seconds) * 32_000], config)
+        text, num = await text_streamed(channel, pcm[: round(seconds) * 32_000], config)
         bench.add(_invented(f"{seconds:g} s of {name}, gate open", len(text.split()) * 60 / seconds, f"{num} warnings"))
 
 
@@ -81,7 +59,7 @@ async def measure_speech(bench: Bench, channel: aio.Channel, minutes: float) -> 
         ("60 recordings", speech),
         (f"the same before {minutes:g} min of quiet", speech + soft + bytes(len(soft))),
     ):
-        found, num = await heard(channel, pcm, config)
+        found, num = await text_streamed(channel, pcm, config)
         rate = word_error_rate(text, found) * 100
         bench.add(figure(f"word error rate, {name}", [rate], unit="%", note=f"{num} warnings of words left out"))
 

@@ -2,19 +2,17 @@
 
 import asyncio
 import time
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from _calls import clip_of_5_s, listen_config, transcribe_once
+from _direct import direct_model, direct_text, samples_of
 from _harness import PAUSE_S, Bench, figure, ratio_of
 from faster_whisper import WhisperModel
 from grpc import aio
 
 from antiphon.speech.v1 import transcription_service_pb2 as pb
 from antiphon.speech.v1 import transcription_service_pb2_grpc as pb_grpc
-from antiphon_server.embedded.weights import joined_whisper
-from antiphon_server.embedded.whisper import FALLBACK_TEMPERATURES, WhisperOptions
 from support.servers import start_server
 
 NUM_CALLS = 8
@@ -24,17 +22,7 @@ MESSAGE_BYTES = 3_200
 
 def direct_ms(model: WhisperModel, samples: npt.NDArray[np.float32], language: str, *, word_times: bool) -> float:
     began_at = time.perf_counter()
-    segments, _ = model.transcribe(
-        samples,
-        language=language or None,
-        beam_size=1,
-        best_of=1,
-        temperature=FALLBACK_TEMPERATURES,
-        condition_on_previous_text=False,
-        without_timestamps=not word_times,
-        word_timestamps=word_times,
-    )
-    if not "".join(segment.text for segment in segments).strip():
+    if not direct_text(model, samples, language, word_times=word_times):
         raise RuntimeError("nothing was heard")
     return (time.perf_counter() - began_at) * 1000
 
@@ -65,10 +53,8 @@ async def stream_ms(channel: aio.Channel, pcm: bytes, *, is_live: bool) -> tuple
 
 
 async def compare(bench: Bench, channel: aio.Channel, pcm: bytes) -> None:
-    threads = WhisperOptions().threads
-    folder = joined_whisper(Path.home() / ".cache" / "antiphon")
-    model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True)
-    samples = np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
+    model = direct_model()
+    samples = samples_of(pcm)
     for name, language, word_times, limit in CASES:
         ours: list[float] = []
         theirs: list[float] = []
