@@ -11,7 +11,7 @@ from pathlib import Path
 from prometheus_client import REGISTRY, start_http_server
 
 from antiphon_server.config.settings import Config, EngineSettings
-from antiphon_server.embedded import kokoro_files
+from antiphon_server.embedded import kokoro_files, moonshine_files
 from antiphon_server.engine.roster import Roster, SecondSynthesizer, Standing
 from antiphon_server.engine.spec import EngineSpec, PartSpec, Role
 from antiphon_server.errors import SpeechError
@@ -27,6 +27,7 @@ BUILT_IN = {
     "hibari": "antiphon_server.embedded.hibari:create",
     "kokoro": "antiphon_server.embedded.kokoro:create",
     "whisper": "antiphon_server.embedded.whisper:create",
+    "moonshine": "antiphon_server.embedded.moonshine:create",
     "silero": "antiphon_server.embedded.silero:create",
     "smollm": "antiphon_server.embedded.smollm:create",
     "openai": "antiphon_server.embedded.upstream:create",
@@ -86,7 +87,8 @@ async def serve(config: Config) -> int:
         loop.add_signal_handler(number, stop.set)
     changed = asyncio.Event()
     second = await asyncio.to_thread(second_tts, config)
-    engines = build_engines(config, changed, second, live_transcriber(config))
+    live = await asyncio.to_thread(live_transcriber, config)
+    engines = build_engines(config, changed, second, live)
     front = Front(build_roster(config, engines), config)
     watchers = [asyncio.create_task(_watch_engines(engines, front, changed)), asyncio.create_task(_watch_loop())]
     if config.metrics_listen:
@@ -199,8 +201,11 @@ def second_tts(config: Config) -> EngineSettings | None:
 
 
 def live_transcriber(config: Config) -> EngineSettings | None:
-    """Find what writes partials: the engine the settings name."""
-    return config.live if config.live.engine not in ("auto", "none") else None
+    """Find what writes partials: the engine the settings name, or what was added to the cache folder."""
+    wanted = config.live
+    if wanted.engine != "auto":
+        return wanted if wanted.engine != "none" else None
+    return EngineSettings("moonshine", wanted.options) if moonshine_files.is_added(_cache_dir(config)) else None
 
 
 def _cache_dir(config: Config) -> Path:
@@ -234,7 +239,7 @@ def build_roster(config: Config, engines: Engines) -> Roster:
 def _part(settings: EngineSettings, config: Config) -> PartSpec:
     factory = BUILT_IN.get(settings.engine, settings.engine)
     options = dict(settings.options)
-    if settings.engine in ("whisper", "kokoro"):
+    if settings.engine in ("whisper", "kokoro", "moonshine"):
         options.setdefault("cache_dir", str(_cache_dir(config)))
     return PartSpec(factory, options)
 

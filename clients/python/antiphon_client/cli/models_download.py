@@ -69,8 +69,9 @@ async def _by_pip(wheel: Wheel, folder: Path, show: Show) -> None:
     pins = folder / "pins.txt"
     pins.write_text(f"{wheel.name}=={wheel.version} " + " ".join(f"--hash=sha256:{each}" for each in wheel.sha256s))
     options = ("--no-deps", "--require-hashes", "--only-binary=:all:", "--no-input", "--disable-pip-version-check")
+    platform = ("--platform", wheel.platform) if wheel.platform else ()
     bar = ("--progress-bar", "raw" if _pip_version() >= _FIRST_PIP_WITH_RAW_PROGRESS else "off")
-    command = [sys.executable, "-m", "pip", "download", *options, *bar, "-d", str(folder), "-r", str(pins)]
+    command = [sys.executable, "-m", "pip", "download", *options, *platform, *bar, "-d", str(folder), "-r", str(pins)]
     await _run(command, wheel, show)
 
 
