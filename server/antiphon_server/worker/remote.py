@@ -32,6 +32,9 @@ SPEECH_WINDOW_CHUNKS = 12
 CHAT_WINDOW_DELTAS = 64
 """Pieces of a reply ahead of the consumer; a token each, so a sentence or three."""
 
+_STREAM_IDS = itertools.count(1)
+"""Of streams that live in a child: one row for all faces, since several may reach the same child."""
+
 
 class _Face:
     """A part of an engine process, reached by whatever line is up now."""
@@ -180,10 +183,6 @@ class RemoteLiveTranscriber(_Face):
 
     role: Role = "live_transcriber"
 
-    def __init__(self, line: Callable[[], Line], info: Callable[[Role], EngineInfo]) -> None:
-        super().__init__(line, info)
-        self._stream_ids = itertools.count(1)
-
     async def open(self, language: str) -> RemoteLiveTranscript:
         """Begin an utterance in the child of the moment.
 
@@ -191,7 +190,7 @@ class RemoteLiveTranscriber(_Face):
             EngineRestarting: If the process has died and is not back.
             SpeechError: What the engine raised.
         """
-        line, stream_id = self._line(), next(self._stream_ids)
+        line, stream_id = self._line(), next(_STREAM_IDS)
         await _opened(line, self.role, stream_id, language)
         return RemoteLiveTranscript(line, stream_id)
 
@@ -223,17 +222,13 @@ class RemoteVoiceActivity(_Face):
 
     role: Role = "voice_activity"
 
-    def __init__(self, line: Callable[[], Line], info: Callable[[Role], EngineInfo]) -> None:
-        super().__init__(line, info)
-        self._stream_ids = itertools.count(1)
-
     async def open(self) -> RemoteVoiceStream:
         """Begin a stream in the child of the moment.
 
         Raises:
             EngineRestarting: If the process has died and is not back.
         """
-        line, stream_id = self._line(), next(self._stream_ids)
+        line, stream_id = self._line(), next(_STREAM_IDS)
         await _opened(line, self.role, stream_id)
         return RemoteVoiceStream(line, stream_id)
 

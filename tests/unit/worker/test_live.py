@@ -30,6 +30,15 @@ async def test_utterances_are_written_down_side_by_side():
         assert process.num_calls == 0
 
 
+async def test_utterances_of_two_faces_of_one_process_are_kept_apart():
+    async with engine_process(live_transcriber={}) as process:
+        first, second = await process.live_transcriber.open("en"), await process.live_transcriber.open("en")
+        assert await first.push(WORD * 2) == "one two"
+        assert await second.push(WORD) == "one"
+        await second.close()
+        assert await first.push(WORD) == "one two three"
+
+
 async def test_a_closed_utterance_is_freed_once_and_takes_no_more(tmp_path: Path):
     closed = tmp_path / "closed"
     async with engine_process(live_transcriber={"closed_path": str(closed), "max_streams": 1}) as process:
