@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from antiphon_server.audio.g711 import expand_alaw, expand_mulaw
 from antiphon_server.errors import BadAudio
 
-_STREAMED_SIZES = (0, 0xFFFF_FFFF)
-"""Sizes written by those who could not know them."""
+_STREAMED_SIZE = 0x7FFF_0000
+"""Recorders that cannot know the size write 0 or one from here to the largest, each its own."""
 _MAX_FMT_BYTES = 4_096
 _MAX_CHANNELS = 32
 _RATES_HZ = range(1_000, 384_001)
@@ -59,6 +59,11 @@ class WavLayout:
 
 
 _SUPPORTED = {(_PCM, 8), (_PCM, 16), (_PCM, 24), (_PCM, 32), (_FLOAT, 32), (_FLOAT, 64), (_ALAW, 8), (_MULAW, 8)}
+
+
+def is_streamed_size(size: int) -> bool:
+    """Whether a chunk's size was written by someone who could not know it: the chunk lasts until the bytes end."""
+    return size == 0 or size >= _STREAMED_SIZE
 
 
 class WavReader:
@@ -148,7 +153,7 @@ class WavReader:
         if self.layout is None:
             raise BadAudio("audio is not a WAV: its data chunk comes before its fmt chunk", field="audio")
         self._in_data = True
-        self._data_left = None if size in _STREAMED_SIZES else size
+        self._data_left = None if is_streamed_size(size) else size
 
     def _take(self, data: bytes) -> bytes:
         if self._data_left is None:

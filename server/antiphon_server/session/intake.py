@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from typing import Protocol
 
-from antiphon_server.audio.decode import decode_container, open_decoder
+from antiphon_server.audio.decode import LISTENING_RATE_HZ, decode_container, open_decoder
 from antiphon_server.audio.format import Encoding, Format
 from antiphon_server.errors import BadAudio, BodyTooLarge
 
@@ -53,14 +53,32 @@ class LiveIntake:
     def __init__(self, found: Format) -> None:
         """Begin a stream of a live encoding."""
         self._decoder = open_decoder(found)
+        self._is_file = found.encoding is Encoding.WAV
+        self._num_bytes = self._num_pcm_bytes = 0
 
     async def push(self, data: bytes) -> bytes:
         """Take bytes; return the samples that are ready."""
-        return self._decoder.push(data)
+        self._num_bytes += len(data)
+        pcm = self._decoder.push(data)
+        self._num_pcm_bytes += len(pcm)
+        return pcm
 
     async def finish(self) -> AsyncIterator[bytes]:
-        """Yield the samples that are left."""
-        yield self._decoder.finish()
+        """Yield the samples that are left.
+
+        Headerless samples may be none: a microphone was opened and closed. A WAV without any was made by mistake.
+
+        Raises:
+            BadAudio: If a WAV is cut or has no samples, or samples end inside one.
+        """
+        if self._is_file:
+            _check_not_empty(self._num_bytes)
+        pcm = self._decoder.finish()
+        if self._is_file and not self._num_pcm_bytes + len(pcm):
+            raise BadAudio(
+                f"audio is empty: the file holds less than one sample at {LISTENING_RATE_HZ} Hz", field="audio"
+            )
+        yield pcm
 
     def close(self) -> None:
         """Nothing is held."""
@@ -97,8 +115,7 @@ class FileIntake:
             BadAudio: If it is empty or cannot be decoded.
             AudioTooLong: If it is longer than the limit.
         """
-        if not self._num_bytes:
-            raise BadAudio("audio must not be empty: 0 bytes have arrived", field="audio")
+        _check_not_empty(self._num_bytes)
         await asyncio.to_thread(self._file.seek, 0)
         pieces = decode_container(self._file, max_duration_ms=self._max_audio_ms)  # type: ignore[arg-type]
         while batch := await asyncio.to_thread(_next_batch, pieces):
@@ -107,6 +124,11 @@ class FileIntake:
     def close(self) -> None:
         """Delete the file."""
         self._file.close()
+
+
+def _check_not_empty(num_bytes: int) -> None:
+    if not num_bytes:
+        raise BadAudio("audio must not be empty: 0 bytes have arrived", field="audio")
 
 
 def _next_batch(pieces: Iterator[bytes]) -> bytes:
