@@ -32,6 +32,7 @@ def configured(language: str, *, is_automatic: bool, threshold: float | None = N
 
 async def measure_sounds(bench: Bench, channel: aio.Channel, minutes: float) -> None:
     for name in SOUNDS:
+        bench.begin(f"{minutes:g} min of {name}")
         pcm = pcm_of_sound(name, minutes * 60)
         per_minute, num_warnings = [], 0
         for _, language, is_automatic in CASES:
@@ -59,6 +60,7 @@ async def measure_speech(bench: Bench, channel: aio.Channel, minutes: float) -> 
         ("60 recordings", speech),
         (f"the same before {minutes:g} min of quiet", speech + soft + bytes(len(soft))),
     ):
+        bench.begin(f"speech: {name}, {len(pcm) / 32_000 / 60:.1f} min")
         found, num = await text_streamed(channel, pcm, config)
         rate = word_error_rate(text, found) * 100
         bench.add(figure(f"word error rate, {name}", [rate], unit="%", note=f"{num} warnings of words left out"))

@@ -1,4 +1,4 @@
-"""Sound without a word in it: silence, noise, tones, clicks and chords, seeded, 16 000 Hz, signed 16 bits."""
+"""Sound without a word in it: silence, noise, tones, clicks, music and breath, seeded, 16 000 Hz, signed 16 bits."""
 
 from collections.abc import Callable
 
@@ -100,6 +100,57 @@ def _vowels(num: int, rng: np.random.Generator) -> Samples:
     return _level(samples * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * at_s)), -20)
 
 
+def _breath(num: int, rng: np.random.Generator) -> Samples:
+    """Somebody breathes into a microphone: a second in, a second and a half out, a rest, and no voice in it."""
+    at_s = np.arange(num) / RATE_HZ % 4.0
+    drawn = np.sin(np.pi * np.clip(at_s, 0, 1.0)) * 0.5 + np.sin(np.pi * np.clip((at_s - 1.3) / 1.5, 0, 1)) ** 2
+    spectrum = np.fft.rfft(rng.standard_normal(num))
+    hz = np.fft.rfftfreq(num, 1 / RATE_HZ)
+    bands = sum(np.exp(-(((hz - middle) / wide) ** 2)) for middle, wide in ((600, 250), (1700, 400), (3000, 800)))
+    return _level(np.fft.irfft(spectrum * bands, num) * np.maximum(drawn, 0), -25)
+
+
+def _room(num: int, rng: np.random.Generator) -> Samples:
+    """An empty office: air conditioning, hum of the mains, and now and then a knock or a creak."""
+    samples = _coloured(-42, 2.0)(num, rng) + _level(_tone(100, 200, 300)(num, rng), -55)
+    at_s = np.arange(RATE_HZ // 2) / RATE_HZ
+    for at in rng.integers(0, max(1, num - len(at_s)), num // (4 * RATE_HZ)):
+        hz = rng.uniform(80, 900)
+        knock = np.sin(2 * np.pi * hz * at_s * (1 + rng.uniform(0, 0.5) * at_s)) * np.exp(-at_s * rng.uniform(8, 40))
+        part = samples[at : at + len(at_s)]
+        part += rng.uniform(0.02, 0.2) * knock[: len(part)]
+    return samples
+
+
+def _typing(num: int, rng: np.random.Generator) -> Samples:
+    """A keyboard: bursts of six strokes a second, each a click down and a softer one up."""
+    samples = np.zeros(num + RATE_HZ)
+    for start in range(0, num, RATE_HZ * 3):
+        for at in start + np.cumsum(rng.uniform(0.1, 0.25, 10) * RATE_HZ).astype(int):
+            for later, loud in ((0, 0.3), (RATE_HZ // 15, 0.1)):
+                begin = min(int(at) + later, num)
+                samples[begin : begin + 400] += loud * rng.standard_normal(400) * np.exp(-np.arange(400) / 60)
+    return samples
+
+
+def _melody(num: int, rng: np.random.Generator) -> Samples:
+    """One voice of a flute, as near to humming as it gets: notes with overtones, vibrato and a soft attack."""
+    scale = 262 * 2 ** (np.array([0, 2, 4, 5, 7, 9, 11, 12]) / 12)
+    notes = rng.integers(0, len(scale), num // 8_000 + 1)
+    hz = np.repeat(scale[notes], 8_000)[:num]
+    at_s = np.arange(num) / RATE_HZ
+    phase = 2 * np.pi * np.cumsum(hz * (1 + 0.01 * np.sin(2 * np.pi * 5.5 * at_s))) / RATE_HZ
+    swell = np.minimum(1, np.arange(num) % 8_000 / 1_200) * np.minimum(1, (8_000 - np.arange(num) % 8_000) / 1_600)
+    return _level(sum((np.sin(n * phase) / n**2 for n in range(1, 5)), np.zeros(num)) * swell, -20)
+
+
+def _ringing(num: int, _: np.random.Generator) -> Samples:
+    """A telephone that rings: 440 and 480 Hz, two seconds of every six."""
+    at_s = np.arange(num) / RATE_HZ
+    tones = np.sin(2 * np.pi * 440 * at_s) + np.sin(2 * np.pi * 480 * at_s)
+    return 0.1 * tones * (at_s % 6.0 < 2.0)
+
+
 SOUNDS: dict[str, Callable[[int, np.random.Generator], Samples]] = {
     "silence": lambda num, _: np.zeros(num),
     "white -60 dBFS": _white(-60),
@@ -114,6 +165,11 @@ SOUNDS: dict[str, Callable[[int, np.random.Generator], Samples]] = {
     "dtmf": _dtmf,
     "clicks": _clicks,
     "chords": _chords,
+    "breath": _breath,
+    "room": _room,
+    "typing": _typing,
+    "melody": _melody,
+    "ringing": _ringing,
     "vowels": _vowels,
 }
 """Makers by name: number of samples and a generator in, samples of -1 to 1 out."""
