@@ -87,7 +87,9 @@ class ConversationServicer(pb_grpc.ConversationServiceServicer):
 
     def _session(self, plan: TalkPlan, emit: Callable[[TurnEvent], Awaitable[None]]) -> ConversationSession:
         roster = self._roster
-        listening = ListeningSession(roster.transcriber, roster.voice_activity, plan.listening.settings, emit)
+        listening = ListeningSession(
+            roster.transcriber, roster.voice_activity, plan.listening.settings, emit, roster.live
+        )
         voice = roster.synthesizer_of(plan.speech.info)
         return ConversationSession(listening, roster.chat, voice, plan.settings, list(plan.history), emit)
 

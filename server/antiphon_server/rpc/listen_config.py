@@ -30,6 +30,8 @@ class ListenPlan:
     effective: pb.TranscriptionConfig
     """The config with every default filled in and every alias resolved."""
     notices: tuple[Notice, ...]
+    live: EngineInfo | None = None
+    """What writes partials of the language that was asked for, if it is not the model of the finals."""
 
     @property
     def has_report(self) -> bool:
@@ -39,7 +41,9 @@ class ListenPlan:
     @property
     def partial_model(self) -> str:
         """Id of the model that writes partials; empty if there are none."""
-        return self.info.model if self.settings.partial_interval_ms else ""
+        if not self.settings.partial_interval_ms:
+            return ""
+        return self.info.model if self.live is None or self.settings.is_translation else self.live.model
 
     def asked_by(self, context: Any) -> "ListenPlan":  # noqa: ANN401 - grpc's types
         """Note who asks and until when."""
@@ -66,7 +70,8 @@ def plan_listening(
     _check_fields(config, path)
     _check_features(config, info, path)
     settings = _settings(config, info, limits, default_encoding, path)
-    return ListenPlan(settings, info, _effective(config, settings), tuple(_notices(config, info, path)))
+    notices = tuple(_notices(config, info, path))
+    return ListenPlan(settings, info, _effective(config, settings), notices, roster.live_info(settings.language))
 
 
 def _check_fields(config: pb.TranscriptionConfig, path: str) -> None:

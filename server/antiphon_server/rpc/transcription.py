@@ -84,7 +84,8 @@ class TranscriptionServicer(pb_grpc.TranscriptionServiceServicer):
         limits = self._limits
         intake = open_intake(plan.settings.format, max_bytes=limits.max_upload_bytes, max_audio_ms=limits.max_audio_ms)
         held.callback(intake.close)
-        session = ListeningSession(self._roster.transcriber, self._roster.voice_activity, plan.settings, emit)
+        roster = self._roster
+        session = ListeningSession(roster.transcriber, roster.voice_activity, plan.settings, emit, roster.live)
         held.push_async_callback(session.close)
         return ListenCall(session, intake)
 

@@ -1,5 +1,6 @@
 """What has been understood of one utterance so far: the settled part, and the part that may still change."""
 
+import time
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -28,7 +29,15 @@ class UtteranceHearing:
     _left_out: list[LeftOut] = field(default_factory=list)
     _pieces: list[HeardPiece] = field(default_factory=list)
     _language: tuple[str, float | None] = ("", None)
-    _last_partial: str = ""
+    _last_partial: tuple[str, int] = ("", 0)
+    """Its text and how much of it was settled."""
+    _told_at: float | None = None
+    """Monotonic second of the last partial, or of the first voice."""
+
+    def begin_voice(self) -> None:
+        """Somebody speaks in it."""
+        if self._told_at is None:
+            self._told_at = time.monotonic()
 
     def settle(
         self, transcript: Transcript, start_ms: float, end_ms: float, end: str, *, is_partial: bool = False
@@ -57,18 +66,21 @@ class UtteranceHearing:
 
     def partial(self, rest: str, up_to_ms: float) -> PartialHeard | None:
         """The whole utterance so far, or None if there is nothing new to say."""
-        settled = self.settled
-        text = f"{settled} {rest.strip()}".strip()
-        if not text or text == self._last_partial:
+        num_settled = len(self.settled)
+        text = f"{self.settled} {rest.strip()}".strip()
+        before = self._last_partial[0]
+        if not text or (text, num_settled) == self._last_partial:
             return None
-        agreed = _num_common(text, self._last_partial)
-        self._last_partial = text
+        self._last_partial = (text, num_settled)
+        self.begin_voice()
+        told_at, self._told_at = self._told_at, time.monotonic()
         return PartialHeard(
             text=text,
-            stability=max(agreed, len(settled)) / len(text),
+            stability=max(_num_common(text, before), num_settled) / len(text),
             up_to_ms=round(up_to_ms),
-            num_settled_characters=len(settled),
+            num_settled_characters=num_settled,
             utterance_index=self.index,
+            interval_ms=round((self._told_at - (told_at or self._told_at)) * 1000),
         )
 
     def notice(self) -> Notice | None:

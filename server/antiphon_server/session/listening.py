@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from antiphon_server.engine.protocol import (
     LISTENING_RATE_HZ,
+    LiveTranscriber,
     Transcriber,
     VoiceActivity,
     VoiceActivityStream,
@@ -16,7 +17,8 @@ from antiphon_server.engine.protocol import (
 from antiphon_server.errors import AudioTooLong
 from antiphon_server.session.events import FinalHeard, Times, VoiceBegan, VoiceStopped
 from antiphon_server.session.hearing import UtteranceHearing
-from antiphon_server.session.partials import Emit, Guess, Partials
+from antiphon_server.session.live_partials import Emit, LivePartials
+from antiphon_server.session.partials import Guess, Partials
 from antiphon_server.session.pieces import Pieces
 from antiphon_server.session.scribe import Scribe
 from antiphon_server.session.settings import ListenSettings
@@ -52,7 +54,12 @@ class ListeningSession:
     """Turns audio into transcripts. One task feeds it; finals and partials are emitted from that task's calls."""
 
     def __init__(
-        self, transcriber: Transcriber, voice_activity: VoiceActivity, settings: ListenSettings, emit: Emit
+        self,
+        transcriber: Transcriber,
+        voice_activity: VoiceActivity,
+        settings: ListenSettings,
+        emit: Emit,
+        live: LiveTranscriber | None = None,
     ) -> None:
         """Begin without audio.
 
@@ -61,9 +68,11 @@ class ListeningSession:
             voice_activity: Scores windows.
             settings: How to listen.
             emit: Takes events in order.
+            live: Writes partials in the languages it knows; finals are always the transcriber's.
         """
         self._scribe = Scribe(transcriber, settings)
-        self._partials = Partials(self._scribe, settings, emit)
+        self._live = LivePartials(live, self._scribe, settings, emit)
+        self._partials = Partials(self._scribe, self._live, settings, emit)
         self._voice_activity = voice_activity
         self._settings = settings
         self._emit = emit
@@ -148,6 +157,7 @@ class ListeningSession:
         """Stop all work and free the voice model's state. A partial that failed meanwhile is dropped."""
         self._partials.take()
         await self._scribe.close()
+        await self._live.close()
         if self._voice is not None:
             voice, self._voice = self._voice, None
             await voice.close()
@@ -161,9 +171,11 @@ class ListeningSession:
         self._stretch.pcm += pcm
         if self._voice is None:
             self._voice = await self._voice_activity.open()
+            await self._live.prepare()
         await self._decide(await self._voice.score(pcm))
         if self._gate.is_speaking or self._stretch.voice_start_ms is not None:
             await self._cut_if_long()
+            await self._cut_where_agreed()
             self._partials.start_if_due(self._stretch, self._hearing)
         else:
             self._stretch.drop_silence(self._settings.prefix_padding_ms + int(2 * WINDOW_MS))
@@ -171,6 +183,8 @@ class ListeningSession:
 
     async def _decide(self, probabilities: list[float]) -> None:
         changes = self._gate.take(probabilities)
+        if self._gate.is_speaking or changes:
+            self._hearing.begin_voice()
         if self._gate.is_speaking:
             start_ms = next((c.at_ms for c in changes if c.is_start), self._gate.last_voice_ms)
             self._stretch.hear(start_ms, self._gate.last_voice_ms)
@@ -209,6 +223,24 @@ class ListeningSession:
             from_ms = to_ms - min(_LOOK_BACK_MS, longest_ms / 2)
             at_ms = quietest_ms(self._gate.scores, self._stretch.end_ms, from_ms=from_ms, to_ms=to_ms)
             await self._commit(at_ms, "LENGTH")
+
+    async def _cut_where_agreed(self) -> None:
+        """Settle what was said up to a pause, if the words stay the same with what follows; the next partial says so.
+
+        Hardly anything is lost by the cut: a model that needs what follows to understand what was before writes it
+        anew, and then the two are not the same.
+        """
+        guess = self._partials.agreed(self._stretch)
+        if guess is None:
+            return
+        self._partials.take()
+        pause_ms, resumed_ms = guess.voice_end_ms, self._gate.resumed_ms(guess.voice_end_ms)
+        at_ms = max((pause_ms + resumed_ms) / 2, resumed_ms - self._settings.prefix_padding_ms)
+        stretch = self._stretch.split(at_ms)
+        stretch.voice_end_ms = pause_ms
+        self._gate.forget()
+        await self._pieces.add(stretch, "PAUSE", guess)
+        await self._pieces.settle()
 
     async def _commit(self, at_ms: float, end: str) -> None:
         """Have a piece written down; where partials are wanted, wait for it and say at once what is settled now."""

@@ -1,28 +1,29 @@
-"""Partials of the running utterance: when one is due, and when one is as good as the final."""
+"""Partials of the running utterance: when one is due, when its words are settled, and when it is the final."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from antiphon_server.engine.protocol import Transcript
-from antiphon_server.session.events import ListenEvent
 from antiphon_server.session.hearing import UtteranceHearing
+from antiphon_server.session.live_partials import Emit, LivePartials
 from antiphon_server.session.scribe import Scribe
 from antiphon_server.session.settings import ListenSettings
 from antiphon_server.session.stretch import Stretch
-
-Emit = Callable[[ListenEvent], Awaitable[None]]
 
 _MAX_AHEAD_MS = 2_000
 """Audio further ahead of the clock is not spoken now: its pauses say nothing of when it ends."""
 _PAUSE_MS = 200
 """Silence after which the end of the utterance is likely enough to write it down on trial."""
+_ENOUGH_MORE_MS = 1_000
+"""With less than this after a pause, a model has not heard enough to change its mind about what was before it."""
+_WIDE_STOPS = "\u3002\uff01\uff1f\u3001\uff0c"
+"""What ends words in scripts without spaces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A partial under way or done, and the voice it heard."""
+    """A transcript under way or done of all that was heard of a stretch so far."""
 
     task: asyncio.Task[Transcript | None]
     start_ms: float
@@ -30,17 +31,36 @@ class Guess:
     may_be_final: bool = True
     """False where finals have times that partials have not."""
 
+    @property
+    def heard(self) -> Transcript | None:
+        """What was heard, once it is done.
+
+        Raises:
+            SpeechError: If it failed.
+        """
+        return self.task.result() if self.task.done() and not self.task.cancelled() else None
+
 
 class Partials:
-    """Makes partials of a stretch, at most one at a time, so a busy machine stretches the cadence."""
+    """Has a stretch written down now and then, one run at a time, so a busy machine stretches the cadence."""
 
-    def __init__(self, scribe: Scribe, settings: ListenSettings, emit: Emit) -> None:
-        """Begin without one."""
+    def __init__(self, scribe: Scribe, live: LivePartials, settings: ListenSettings, emit: Emit) -> None:
+        """Begin without one.
+
+        Args:
+            scribe: Writes down.
+            live: Makes what is shown where it can; guesses are then made in pauses only, and not shown.
+            settings: How to listen.
+            emit: Takes partials.
+        """
         self._scribe = scribe
+        self._live = live
         self._settings = settings
         self._emit = emit
         self._guess: Guess | None = None
-        self._began_at = self._guess_began_at = time.monotonic()
+        self._pause: Guess | None = None
+        """The newest that was followed by a pause: its words end there."""
+        self._began_at = self._shown_at = time.monotonic()
 
     def start_if_due(self, stretch: Stretch, hearing: UtteranceHearing) -> None:
         """Begin a partial if one is due and none is under way.
@@ -52,42 +72,73 @@ class Partials:
             SpeechError: If the one before failed.
         """
         interval_ms = self._settings.partial_interval_ms
-        guess = self._guess
-        if not interval_ms or (guess is not None and not guess.task.done()):
+        if not interval_ms:
             return
-        if guess is not None and not guess.task.cancelled():
-            guess.task.result()
-        has_news = guess is None or stretch.voice_end_ms > guess.voice_end_ms
-        is_due = (time.monotonic() - self._guess_began_at) * 1000 >= interval_ms
-        if has_news and (is_due or self._is_pause(stretch)):
-            self._guess_began_at = time.monotonic()
-            task = self._scribe.begin(self._make(stretch, hearing))
-            may_be_final = not (self._settings.word_times or self._settings.segment_times)
-            self._guess = Guess(task, stretch.start_ms, stretch.voice_end_ms, may_be_final)
+        is_due = (time.monotonic() - self._shown_at) * 1000 >= interval_ms
+        is_live = self._live.is_on
+        if is_live and is_due and self._live.start(stretch, hearing):
+            self._shown_at = time.monotonic()
+        is_pause = self._is_pause(stretch)
+        if self._has_news(stretch) and (is_pause or (is_due and not is_live)):
+            self._start(stretch, hearing, is_shown=not is_live)
+        if is_pause and self._guess is not None and self._guess.voice_end_ms == stretch.voice_end_ms:
+            self._pause = self._guess
+
+    def agreed(self, stretch: Stretch) -> Guess | None:
+        """Find words to settle: of the audio up to a pause, and just the same with what was spoken after it heard too.
+
+        Audio can be cut in that pause without changing what is written for it. While the newest partial may still
+        become the final, it is left whole.
+
+        Raises:
+            SpeechError: If the newest partial failed.
+        """
+        pause, newest = self._pause, self._guess
+        if pause is None or newest is None or stretch.voice_end_ms <= newest.voice_end_ms:
+            return None
+        if newest.voice_end_ms - pause.voice_end_ms < _ENOUGH_MORE_MS:
+            return None
+        earlier, later = pause.heard, newest.heard
+        is_agreed = earlier is not None and later is not None and _is_beginning(earlier.text, later.text)
+        return pause if is_agreed else None
 
     def take(self) -> Guess | None:
-        """Hand the newest partial over: its stretch has ended."""
-        guess, self._guess = self._guess, None
+        """Hand the newest guess over: its stretch has ended."""
+        guess, self._guess, self._pause = self._guess, None, None
+        self._live.drop()
         return guess
+
+    def _has_news(self, stretch: Stretch) -> bool:
+        guess = self._guess
+        if guess is not None and guess.task.done() and not guess.task.cancelled():
+            guess.task.result()
+        return guess is None or (guess.task.done() and stretch.voice_end_ms > guess.voice_end_ms)
 
     def _is_pause(self, stretch: Stretch) -> bool:
         is_live = stretch.end_ms <= (time.monotonic() - self._began_at) * 1000 + _MAX_AHEAD_MS
         return is_live and stretch.end_ms - stretch.voice_end_ms >= _PAUSE_MS
 
-    async def _make(self, stretch: Stretch, hearing: UtteranceHearing) -> Transcript | None:
+    def _start(self, stretch: Stretch, hearing: UtteranceHearing, *, is_shown: bool) -> None:
+        if is_shown:
+            self._shown_at = time.monotonic()
+        may_be_final = not (self._settings.word_times or self._settings.segment_times)
+        task = self._scribe.begin(self._make(stretch, hearing, is_shown=is_shown))
+        self._guess = Guess(task, stretch.start_ms, stretch.voice_end_ms, may_be_final)
+
+    async def _make(self, stretch: Stretch, hearing: UtteranceHearing, *, is_shown: bool) -> Transcript | None:
         up_to_ms = stretch.end_ms
         _, pcm = stretch.voiced(self._settings.prefix_padding_ms)
         if not pcm:
             return None
         transcript = await self._scribe.transcribe(pcm, is_partial=True)
-        partial = hearing.partial(transcript.text, up_to_ms)
+        partial = hearing.partial(transcript.text, up_to_ms) if is_shown else None
         if partial is not None:
             await asyncio.shield(asyncio.ensure_future(self._emit(partial)))  # a write is never cancelled half-way
         return transcript
 
 
 async def outcome(guess: Guess | None, stretch: Stretch | None) -> Transcript | None:
-    """End a partial; its transcript if it heard all voice of ``stretch`` and may be the final, else None."""
+    """End a guess; its transcript if it heard all voice of ``stretch`` and may be the final, else None."""
     if guess is None:
         return None
     is_whole = (
@@ -98,5 +149,12 @@ async def outcome(guess: Guess | None, stretch: Stretch | None) -> Transcript | 
     if not is_whole:
         guess.task.cancel()
     await asyncio.wait([guess.task])
-    transcript = None if guess.task.cancelled() else guess.task.result()
-    return transcript if is_whole else None
+    return guess.heard if is_whole else None
+
+
+def _is_beginning(text: str, longer: str) -> bool:
+    """Whether ``longer`` is ``text`` and further words; a full stop that is gone now was a guess at the end."""
+    rest = longer[len(text) :]
+    if not text or not rest.strip() or not longer.startswith(text):
+        return False
+    return rest[0].isspace() or text[-1] in _WIDE_STOPS

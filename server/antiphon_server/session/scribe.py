@@ -21,6 +21,8 @@ class Scribe:
         self._under_way: set[asyncio.Task[Any]] = set()
         self._info: EngineInfo | None = None
         self.engine_ms = 0.0
+        self.language = ""
+        """That was heard last; empty before the first words."""
 
     async def info(self) -> EngineInfo:
         """What the transcriber was when it was first asked."""
@@ -56,6 +58,8 @@ class Scribe:
         )
         transcript = await self._transcriber.transcribe(job)
         self.engine_ms += transcript.engine_ms
+        if transcript.text:
+            self.language = transcript.language
         return transcript if settings.word_times else _without_words(transcript)
 
     def begin(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:

@@ -49,6 +49,10 @@ class Stretch:
         first, last = self._offset(start_ms), self._offset(end_ms)
         return self.start_ms + first / BYTES_PER_MS, bytes(self.pcm[first:last])
 
+    def since(self, at_ms: float) -> bytes:
+        """Return the samples from a moment of the stream on."""
+        return bytes(self.pcm[self._offset(at_ms) :])
+
     def drop_silence(self, keep_ms: int) -> None:
         """While nothing was heard, keep only the last ``keep_ms``."""
         if self.voice_start_ms is None and self.length_ms > keep_ms:

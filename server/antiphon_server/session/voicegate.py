@@ -38,6 +38,13 @@ class VoiceGate:
         self.scores.extend(probabilities)
         return changes
 
+    def resumed_ms(self, after_ms: float) -> float:
+        """When voice is heard again after a moment that scores are kept of; the moment itself if it is not."""
+        first = self._window - len(self.scores)
+        level = self.threshold - _HYSTERESIS
+        starts = ((first + index) * WINDOW_MS for index, score in enumerate(self.scores) if score >= level)
+        return next((start_ms for start_ms in starts if start_ms >= after_ms), after_ms)
+
     def forget(self) -> None:
         """Drop the kept scores; decisions go on."""
         self.scores.clear()

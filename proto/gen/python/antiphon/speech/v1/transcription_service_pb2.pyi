@@ -428,7 +428,9 @@ class TranscriptionStarted(_message.Message):
     max_audio_ms: _builtins.int
     """Output only. Longest audio taken, in milliseconds."""
     partial_model: _builtins.str
-    """Output only. The model that writes partials; empty if there are none."""
+    """Output only. The model that writes partials; empty if there are none. Where the language is not given, another one
+    may go on with them once the language was heard.
+    """
     @_builtins.property
     def config(self) -> Global___TranscriptionConfig:
         """Output only. The config in effect, every default filled in and every alias resolved."""
@@ -459,8 +461,8 @@ Global___TranscriptionStarted: _TypeAlias = TranscriptionStarted  # noqa: Y015
 
 @_typing.final
 class PartialTranscript(_message.Message):
-    """A transcript that may still change. One that is settled to its end follows each piece of a long utterance, as soon as
-    the piece is written down.
+    """A transcript that may still change. Words are settled where someone pauses and they stay the same with what is spoken
+    next; and one that is settled to its end follows each piece of a long utterance, as soon as the piece is written down.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
