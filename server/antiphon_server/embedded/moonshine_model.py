@@ -65,7 +65,7 @@ class MoonshineModel:
         self._decoder = decoder
         self._vocabulary = vocabulary
         self._caches = [each.name for each in decoder.get_inputs() if each.name.startswith("past_key_values.")]
-        self._outputs = ["logits", *(name.replace("past_key_values", "present") for name in self._caches)]
+        self._own_caches = [name for name in self._caches if ".encoder." not in name]
         shapes = {each.name: each.shape for each in decoder.get_inputs()}
         self._empty = {name: np.zeros((1, shapes[name][1], 1, shapes[name][3]), np.float32) for name in self._caches}
 
@@ -109,11 +109,10 @@ class MoonshineModel:
     ) -> tuple[Tokens, dict[str, npt.NDArray[np.float32]]]:
         """Read tokens; return the best one after each of them, and the cache with all of them."""
         step = {"input_ids": np.array([tokens], np.int64), "use_cache_branch": np.array([not is_first])}
-        logits, *fresh = self._decoder.run(self._outputs, {**heard.inputs, **step, **caches})
-        found = dict(zip(self._caches, fresh, strict=True))
-        if not is_first:  # what the decoder keeps of the sound is given out by the first step alone
-            found |= {name: kept for name, kept in caches.items() if ".encoder." in name}
-        return [int(token) for token in logits[0].argmax(-1)], found
+        names = self._caches if is_first else self._own_caches  # what it keeps of the sound changes no more
+        outputs = ["logits", *(name.replace("past_key_values", "present") for name in names)]
+        logits, *fresh = self._decoder.run(outputs, {**heard.inputs, **step, **caches})
+        return logits[0].argmax(-1).tolist(), {**caches, **dict(zip(names, fresh, strict=True))}
 
 
 def load(folder: Path, *, threads: int) -> MoonshineModel:

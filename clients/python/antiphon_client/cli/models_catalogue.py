@@ -158,7 +158,7 @@ MOONSHINE = Addable(
     ),
     size_mb=44,
     advice="""\
-A server uses it from its next start on, in calls that name English as their language:
+A server shows its words from its next start on, where somebody speaks English:
   antiphon up
   antiphon transcribe talk.wav --language en""",
 )
