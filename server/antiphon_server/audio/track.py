@@ -46,7 +46,7 @@ def choose_stream(container: InputContainer) -> AudioStream:
     """Choose the audio stream that the file calls its default one, else the first.
 
     Raises:
-        BadAudio: If there is none, or it is encrypted.
+        BadAudio: If there is none, or it is encrypted or in a codec that is not known.
     """
     streams = container.streams.audio
     if not streams:
@@ -54,6 +54,8 @@ def choose_stream(container: InputContainer) -> AudioStream:
     stream = next((each for each in streams if each.disposition & Disposition.default), streams[0])
     if "enc_key_id" in stream.metadata:
         raise BadAudio("audio is encrypted: its stream names the key it is encrypted with", field="audio")
+    if stream.codec_context is None:
+        raise BadAudio("audio is of no kind that can be read: its codec is not known", field="audio")
     return stream
 
 

@@ -169,7 +169,13 @@ def _layout(chunk: bytes) -> WavLayout:
     if code == _EXTENSIBLE and len(chunk) >= 26:
         code = struct.unpack_from("<H", chunk, 24)[0]
     if (code, bits) not in _SUPPORTED:
-        raise BadAudio(f"audio is a WAV of format {code} with {bits} bits, which cannot be read", field="audio")
+        raise BadAudio(
+            f"audio is a WAV of format {code} with {bits} bits, which cannot be read as it comes", field="audio"
+        )
     if not 1 <= num_channels <= _MAX_CHANNELS or rate_hz not in _RATES_HZ:
-        raise BadAudio(f"audio is a WAV of {num_channels} channels at {rate_hz} Hz, which cannot be", field="audio")
+        raise BadAudio(
+            f"audio must be a WAV of 1 to {_MAX_CHANNELS} channels at {_RATES_HZ[0]} to {_RATES_HZ[-1]} Hz, "
+            f"not of {num_channels} at {rate_hz} Hz",
+            field="audio",
+        )
     return WavLayout(code, num_channels, rate_hz, bits)

@@ -17,7 +17,7 @@ from support.sound_files import recorded, tone, wav_of
 HEARD_HZ = 16_000
 PLAIN_MP3 = {"id3v2_version": "0", "write_xing": "0"}
 FILMS = [("mp4", "aac"), ("mov", "aac"), ("matroska", "aac"), ("webm", "libopus")]
-MAX_GROWTH_KIB = 131_072
+MAX_GROWTH_KIB = 65_536
 
 
 def heard(data):
@@ -135,7 +135,7 @@ def test_a_tone_stays_the_same_from_any_rate_and_what_cannot_be_kept_vanishes(ra
 
 
 def test_a_picture_on_the_cover_is_not_decoded():
-    side = 8_000
+    side = 6_400
     squeezer = zlib.compressobj(1)
     rows = b"".join(squeezer.compress(bytes(80 * (1 + 4 * side))) for _ in range(side // 80)) + squeezer.flush()
     header = struct.pack(">IIBBBBB", side, side, 8, 6, 0, 0, 0)
@@ -149,4 +149,4 @@ def test_a_picture_on_the_cover_is_not_decoded():
     data = b"ID3\x03\0\0" + size + tag + recorded("mp3", "libmp3lame", **PLAIN_MP3)
     before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert abs(seconds(heard(data)) - 2.0) < 0.1
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < MAX_GROWTH_KIB  # the picture has 256 MB
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < MAX_GROWTH_KIB  # the picture has 164 MB

@@ -107,6 +107,10 @@ def test_a_file_without_a_sample_is_called_empty(data):
     assert "less than one sample" in refusal(data)
 
 
+def test_an_unknown_codec_is_called_unknown():
+    assert "codec is not known" in refusal(recorded("caf", "pcm_s16le").replace(b"lpcm", b"none", 1))
+
+
 def test_a_single_sample_is_sound():
     assert decode(wav_of(b"\0@")) == 2
 
