@@ -58,7 +58,7 @@ def load_here(folder: str) -> None:
     peak, watch = Peak(), Stopwatch()
     loaded = load(options)
     took_ms, plan = watch.ms, plan_of(options, usable(Path(folder)), None)
-    weights = plan.embeddings + plan.backbone + plan.codec
+    weights = sum(plan.weights.values())
     print(
         json.dumps({"s": took_ms / 1000, "weights": weights, "beside": peak.end() - weights, "of": loaded.info.model})
     )

@@ -13,7 +13,10 @@ from antiphon_server.config.load import ConfigError, explain, load_config
 from antiphon_server.config.settings import Config
 from antiphon_server.config.surroundings import settle_grpc
 from antiphon_server.errors import SpeechError
-from antiphon_server.runtime import checkpoint_command, higgs_options
+from antiphon_server.runtime import checkpoint_command
+from antiphon_server.runtime.checkpoint_options import CheckpointOptions, explained, settled
+from antiphon_server.runtime.higgs_options import HiggsOptions
+from antiphon_server.runtime.stt_options import SttOptions
 from antiphon_server.telemetry.logs import start_logs
 from antiphon_server.telemetry.progress import progress_on_stderr
 
@@ -24,11 +27,15 @@ examples:
   antiphon-server --config antiphon.toml           your own models, limits, scenarios
   antiphon-server --print-config                   what is in effect, and where each value came from
   antiphon-server --tts higgs --checkpoint DIR|ID  Higgs Audio v3 TTS, from a folder or a hub; needs the extra [higgs]
+  antiphon-server --stt higgs --checkpoint DIR|ID  Higgs Audio v3 STT, the same way
   antiphon-server checkpoint --help                what a checkpoint holds, and random ones for tests
 
 Every setting can also be given as ANTIPHON_NAME in the environment, such as ANTIPHON_LIMITS_MAX_AUDIO_MS.
 "ready grpc=HOST:PORT" is printed on standard output once every model has answered a real call.
 """
+
+_HIGGS: dict[str, type[CheckpointOptions]] = {"tts": HiggsOptions, "second_tts": HiggsOptions, "stt": SttOptions}
+"""Parts of the settings that may be Higgs, and the options they then have."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -42,12 +49,10 @@ def main(argv: list[str] | None = None) -> int:
         "metrics_listen": arguments.metrics,
         "grace_s": arguments.grace,
     }
-    if arguments.tts:
-        flags["tts"] = {"engine": arguments.tts}
-    if options := _tts_options(arguments):
-        flags.setdefault("tts", {})["options"] = options
-    if options and arguments.tts != "higgs":
-        print("antiphon-server: --checkpoint and --device need --tts higgs", file=sys.stderr)  # noqa: T201
+    try:
+        flags |= _engines(arguments)
+    except ConfigError as error:
+        print(f"antiphon-server: {error}", file=sys.stderr)  # noqa: T201 - for whoever started it
         return 2
     if arguments.strict_models:
         flags["strict_models"] = True
@@ -77,30 +82,49 @@ def _with_checkpoints(config: Config) -> Config:
     Raises:
         SpeechError: If options cannot be used or a checkpoint cannot be had.
     """
-    for part in _of_higgs(config):
+    for part, kind in _of_higgs(config):
         settings = getattr(config, part)
-        options = higgs_options.settled(settings.options, progress_on_stderr("checkpoint: downloaded"))
+        options = settled(settings.options, kind, progress_on_stderr("checkpoint: downloaded"))
         config = dataclasses.replace(config, **{part: dataclasses.replace(settings, options=options)})
     return config
 
 
 def _memory(config: Config) -> Iterator[str]:
     """Explain the memory of models whose size the settings choose, as comments."""
-    for part in _of_higgs(config):
+    for part, kind in _of_higgs(config):
         try:
-            lines = list(higgs_options.explained(getattr(config, part).options))
+            lines = list(explained(getattr(config, part).options, kind))
         except SpeechError as error:
             lines = [f"memory cannot be foreseen: {error.message}"]
         yield from (f"# {part}: {line}" for line in lines)
 
 
-def _of_higgs(config: Config) -> list[str]:
-    return [part for part in ("tts", "second_tts") if getattr(config, part).engine == "higgs"]
+def _of_higgs(config: Config) -> list[tuple[str, type[CheckpointOptions]]]:
+    return [(part, kind) for part, kind in _HIGGS.items() if getattr(config, part).engine == "higgs"]
 
 
-def _tts_options(arguments: argparse.Namespace) -> dict[str, str]:
-    given = {"checkpoint": arguments.checkpoint, "device": arguments.device}
-    return {name: value for name, value in given.items() if value}
+def _engines(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Read the flags that choose engines.
+
+    Raises:
+        ConfigError: If a checkpoint or device is given to nobody, or one checkpoint to two.
+    """
+    chosen = {part: name for part in ("tts", "stt") if (name := getattr(arguments, part))}
+    takers = [part for part, name in chosen.items() if name == "higgs"]
+    given = {"stt": arguments.stt_checkpoint} if arguments.stt_checkpoint else {}
+    if arguments.checkpoint:
+        given.setdefault("tts" if "tts" in takers else "stt", arguments.checkpoint)
+    if (arguments.checkpoint or arguments.device) and not takers:
+        raise ConfigError("--checkpoint and --device need --tts higgs or --stt higgs")
+    if arguments.stt_checkpoint and "stt" not in takers:
+        raise ConfigError("--stt-checkpoint needs --stt higgs")
+    if len(takers) > len(given) > 0:
+        raise ConfigError("--tts higgs and --stt higgs are two models: give --checkpoint and --stt-checkpoint")
+    flags: dict[str, Any] = {part: {"engine": name} for part, name in chosen.items()}
+    for part in takers:
+        options = {"checkpoint": given.get(part), "device": arguments.device}
+        flags[part]["options"] = {name: value for name, value in options.items() if value}
+    return flags
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -119,10 +143,14 @@ def _parser() -> argparse.ArgumentParser:
         "--grace", metavar="SECONDS", type=float, help="time for calls in flight at the end, default 10"
     )
     parser.add_argument("--tts", metavar="ENGINE", help="the default voices: hibari, kokoro if it was added, or higgs")
+    parser.add_argument("--stt", metavar="ENGINE", help="the model that listens: whisper or higgs")
     parser.add_argument(
-        "--checkpoint", metavar="DIR|ID", help="checkpoint of --tts higgs: a folder, or a hub's owner/name@revision"
+        "--checkpoint",
+        metavar="DIR|ID",
+        help="checkpoint of --tts higgs, or else of --stt higgs: a folder, or a hub's owner/name@revision",
     )
-    parser.add_argument("--device", help="what --tts higgs computes on; cpu, the default, is all there is")
+    parser.add_argument("--stt-checkpoint", metavar="DIR|ID", help="checkpoint of --stt higgs where both are higgs")
+    parser.add_argument("--device", help="what higgs computes on: cpu, the default, cuda or cuda:N")
     parser.add_argument("--strict-models", action="store_true", help="refuse aliases of models instead of mapping them")
     parser.add_argument(
         "--print-config", action="store_true", help="show the settings in effect and the memory they ask for, and stop"

@@ -25,6 +25,7 @@ class ScriptedRunner(WindowsAtOnce):
         super().__init__()
         self.num_blocks, self.block_size = num_blocks, block_size
         self.max_sequences, self.max_lag = max_sequences, max_lag
+        self.max_positions = min(8192, num_blocks * block_size)
         self.script: dict[int, list[Row]] = script or {}
         self.prefills: list[PrefillPart] = []
         self.batches: list[list[int]] = []

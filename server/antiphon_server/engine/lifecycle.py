@@ -160,7 +160,7 @@ class Lifecycle:
             return
         self.places.blocks.withdraw(sequence.part.blocks)
         self._release(sequence)
-        self._fail(sequence, EngineFailed("the speech model computed something that is no number, and gave this up"))
+        self._fail(sequence, EngineFailed("the model computed something that is no number, and gave this up"))
 
     def fail_all(self, error: SpeechError) -> None:
         """Fail everything that was accepted, after the runner has failed; it may fail at that again."""

@@ -5,14 +5,13 @@ from antiphon_server.engine.runner import Runner
 from antiphon_server.engine.sequence import Ask, Sequence
 from antiphon_server.errors import ContextOverflow
 
-CONTEXT_POSITIONS = 8192
-
 
 class Places:
     """A place is a slot and all the blocks a sequence can ever need, so that none has to be put back."""
 
     def __init__(self, runner: Runner) -> None:
         """Begin with all places free."""
+        self._room = runner.max_positions
         self.blocks = BlockManager(runner.num_blocks, runner.block_size)
         self._free_slots = list(range(runner.max_sequences - 1, -1, -1))
 
@@ -22,10 +21,9 @@ class Places:
         Raises:
             ContextOverflow: If prompt and rows do not fit the model or the cache.
         """
-        room = min(CONTEXT_POSITIONS, self.blocks.num_blocks * self.blocks.block_size)
-        if len(ask.prompt) + ask.max_rows > room:
+        if len(ask.prompt) + ask.max_rows > self._room:
             raise ContextOverflow(
-                f"prompt and speech must fit {room} positions: {len(ask.prompt)} and at most {ask.max_rows} rows"
+                f"prompt and answer must fit {self._room} positions: {len(ask.prompt)} and at most {ask.max_rows} rows"
             )
 
     def keys_of(self, ask: Ask) -> list[bytes]:

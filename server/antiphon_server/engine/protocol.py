@@ -242,7 +242,8 @@ class LeftOut:
     """From the start of the job's audio, like ``end_ms``."""
     end_ms: int
     why: str
-    """NO_SPEECH: nothing was said; UNSURE: the words were guesses; REPETITION: the same words over and over."""
+    """NO_SPEECH: nothing was said; UNSURE: the words were guesses; REPETITION: the same words over and over;
+    UNFINISHED: more words than there can be, and cut."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from typing import Protocol
 
 Row = tuple[int, ...]
-"""Eight codes of one step, delayed; all -1 after the end."""
+"""What one step writes: eight codes, delayed, all -1 after the end; or a text id and, in thousandths, its log
+probability."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """A chunk of sound in a prompt. It stands there once for each position that it takes."""
+
+    pcm: bytes
+    """16 000 Hz, s16le."""
+
+
+Position = int | Row | Heard
+"""Of a prompt: a text id, a row of codes where a voice is heard, or a part of a chunk of sound."""
 
 SAMPLES_PER_FRAME = 960
 SAMPLE_RATE_HZ = 24_000
@@ -31,13 +44,13 @@ class PrefillPart:
     """Positions of a prompt that are computed in one call."""
 
     slot: int
-    positions: Sequence[int | Row]
-    """Text ids, and delayed rows of codes where a reference is heard."""
+    positions: Sequence[Position]
+    """A chunk of sound is whole in one part."""
     first: int
     """Index of the first of them; everything before is in the cache."""
     blocks: Sequence[int]
     is_last: bool
-    """Whether the first row of codes is drawn behind them."""
+    """Whether the first row is drawn behind them."""
 
 
 @dataclass(slots=True)
@@ -69,6 +82,8 @@ class Runner(Protocol):
     block_size: int
     num_blocks: int
     max_sequences: int
+    max_positions: int
+    """Of one sequence: what the model reads at most, or the cache holds."""
     max_lag: int
     """Launches that may be under way before the oldest has to be collected; 1 where everything is done at once."""
 
@@ -104,6 +119,23 @@ class Runner(Protocol):
     def end(self, slot: int) -> None:
         """Free a slot."""
         ...
+
+
+class NoWindows:
+    """The codec's half of a Runner that writes text: there is nothing to decode."""
+
+    def launch_windows(self, parts: Sequence[WindowPart]) -> None:
+        """See ``Runner``.
+
+        Raises:
+            ValueError: Always: no sequence of text has windows.
+        """
+        raise ValueError(f"{len(parts)} windows of codes were given to a model that writes text")
+
+    def collect_windows(self, *, must: bool) -> Sequence[bytes | None] | None:
+        """See ``Runner``."""
+        del must
+        return None
 
 
 class WindowsAtOnce(ABC):

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from antiphon_server.engine.codec_plan import RAMP, Window, frames_due, next_window
 from antiphon_server.engine.player import Player
-from antiphon_server.engine.runner import SAMPLES_PER_FRAME, STOPPED, DecodePart, Draw, Row, WindowPart
+from antiphon_server.engine.runner import SAMPLES_PER_FRAME, STOPPED, DecodePart, Draw, Position, Row, WindowPart
 from antiphon_server.engine.silence import MAX_SILENT_FRAMES, keep_until_silent
 
 EOC = 1025
@@ -31,7 +31,7 @@ class Finish(StrEnum):
 class Ask:
     """What is asked of the engine."""
 
-    prompt: abc.Sequence[int | Row]
+    prompt: abc.Sequence[Position]
     num_prefix: int
     """Positions at the front that others may share."""
     draw: Draw
@@ -46,10 +46,14 @@ class Ask:
     """Clock second after which the result is worthless."""
     max_silent_frames: int | None = MAX_SILENT_FRAMES
     """Near-silent frames in a row at which the speech ends as RUNAWAY; None: it goes on."""
+    cuts: abc.Sequence[int] = ()
+    """Positions, ascending, at which a long prompt is computed in parts; besides the end of what is shared."""
+    stop_ids: frozenset[int] = frozenset()
+    """Text ids that end a text; none of them is part of it."""
 
     @property
     def max_positions(self) -> int:
-        """Positions of prompt and speech; the last row is never an input."""
+        """Positions of prompt and answer; the last row is never an input."""
         return len(self.prompt) + self.max_rows - 1
 
 
@@ -138,6 +142,18 @@ class Sequence:
     def num_frames(self) -> int:
         """Frames that are complete: a frame needs the seven rows after its first code."""
         return max(0, len(self.rows) - _NUM_BEHIND)
+
+    @property
+    def num_opening(self) -> int:
+        """Rows until the first of it can be given to who asked."""
+        return self.num_due
+
+    def next_part(self, block_size: int) -> int:
+        """Say where the part of the prompt that is computed next ends: the shared blocks, a cut, or the end."""
+        shared = len(self.keys) * block_size
+        if self.num_computed < shared:
+            return shared
+        return next((cut for cut in self.ask.cuts if cut > self.num_computed), len(self.ask.prompt))
 
     def take_row(self, row: Row) -> bool:
         """Note a drawn row; a stopped one, and one that is not needed, are dropped. Whether the sequence is due."""

@@ -30,6 +30,8 @@ class StepLoop:
     clock: Callable[[], float]
     """Seconds that never go back."""
     max_waiting: int = 256
+    kind: type[Sequence] = Sequence
+    """What the runner writes."""
     num_steps: int = 0
     _figures: Figures = field(default_factory=Figures)
     _forecast: Forecast = field(default_factory=Forecast)
@@ -58,7 +60,7 @@ class StepLoop:
         places.check_size(ask)
         if self.num_waiting >= self.max_waiting:
             raise Overloaded(f"{self.max_waiting} sequences wait already", retry_after_s=1.0)
-        sequence = Sequence(ask, next(self._numbers), self.clock(), places.keys_of(ask))
+        sequence = self.kind(ask, next(self._numbers), self.clock(), places.keys_of(ask))
         self._check_deadline(sequence)
         self._asks.append((sequence, listener))
         return sequence
@@ -170,19 +172,18 @@ class StepLoop:
             self._orders.popleft()()
 
     def _prefill(self) -> bool:
-        """Compute a part of one prompt: the whole blocks of its prefix, or the rest."""
+        """Compute a part of one prompt: the whole blocks of its prefix, or what is behind, up to a cut."""
         sequence = self._life.prefilling or self._life.admit()
         if sequence is None:
             return False
         began_at, prompt, first = self.clock(), sequence.ask.prompt, sequence.num_computed
-        cut = len(sequence.keys) * self.blocks.block_size
-        last = cut if first < cut else len(prompt)
+        last = sequence.next_part(self.blocks.block_size)
         part = PrefillPart(sequence.part.slot, prompt[first:last], first, sequence.part.blocks, last == len(prompt))
         self.runner.prefill(part)
         sequence.num_computed = last
         sequence.prefill_s += (took_s := self.clock() - began_at)
         self._figures.count_prefill(took_s)
-        if first < cut:
+        if first < len(sequence.keys) * self.blocks.block_size:
             self.blocks.publish(sequence.keys, sequence.part.blocks)
         if part.is_last:
             self._launched.append([sequence])
@@ -236,7 +237,7 @@ class StepLoop:
         if sequence.ask.due_at is None:
             return
         left_ms = (sequence.ask.due_at - sequence.asked_at) * 1000
-        predicted_ms = self.predict_first_audio_ms(sequence.num_due, sequence.ask.max_positions)
+        predicted_ms = self.predict_first_audio_ms(sequence.num_opening, sequence.ask.max_positions)
         if left_ms < predicted_ms:
             raise DeadlineTooShort(
                 f"the deadline is in {max(0.0, left_ms):.0f} ms and the first audio is expected "

@@ -11,16 +11,31 @@ from antiphon_server.model.layout import CODE_EMBEDDING, CODEC_PREFIX, DUPLICATE
 
 BYTES_OF_DTYPE = {"bfloat16": 2, "float32": 4}
 LEAST_BLOCKS = 64
+CPU_BLOCKS = 2048
+"""Where none are asked for, and nothing is to be filled."""
 BLOCK_SIZE = 16
-_FP32 = 4
+FP32 = 4
 _GB = 1_000_000_000
 _PROCESS_BYTES = 250_000_000  # interpreter, torch and tokenizer; 0.15 to 0.25 GB measured
-GPU_PROCESS_BYTES = 2_000_000_000
+_GPU_PROCESS_BYTES = 2_000_000_000
 """On a GPU: static tensors of all steps 0.4 GB, pools of their graphs, the decoder's second copy, and what cuBLAS and
 cuDNN take for each thread that uses them; an estimate, not measured."""
 _LONGEST_CLIP_S = 100
 _CLIP_TENSORS = 6  # of the encoder's widest stage at once: 37 MiB measured for each second of a clip
-_SPEECH_ROWS, _SPEECH_PROMPT = 2048, 256
+_LABEL_WIDTH = 17
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Positions of one sequence."""
+
+    usual: int
+    usual_is: str
+    """What has the usual length, for people."""
+    longest: int
+
+
+SPEECH = Lengths(2048 + 256, "2,048 rows after 256 positions of prompt", CONTEXT_POSITIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +44,14 @@ class MemoryPlan:
 
     dtype: str
     """Of weights, keys and values; a key of ``BYTES_OF_DTYPE``."""
-    embeddings: int
-    backbone: int
-    codec: int
+    weights: Mapping[str, int]
+    """Of each part, in order, by what people call it."""
     bytes_per_position: int
     num_blocks: int
     max_concurrent_calls: int
-    prefill: int
-    """While the longest prompt is computed."""
-    clip: int
-    """While the longest voice clip is encoded."""
+    work: Mapping[str, int]
+    """Taken now and then besides, by what for; an estimate."""
+    lengths: Lengths = SPEECH
     process: int = _PROCESS_BYTES
     """Besides the model's own tensors."""
 
@@ -55,42 +68,46 @@ class MemoryPlan:
     @property
     def fixed(self) -> int:
         """What is taken as long as the engine runs, with the cache full."""
-        return self.embeddings + self.backbone + self.codec + self.cache + self.process
+        return sum(self.weights.values()) + self.cache + self.process
+
+    @property
+    def at_work(self) -> int:
+        """What is taken besides, if all of it is done at once."""
+        return sum(self.work.values())
 
     def num_streams(self, num_positions: int) -> int:
         """Streams of a length that the cache holds at once, whatever the calls' limit is."""
         num_blocks = -(-num_positions // BLOCK_SIZE)
         return self.num_blocks // num_blocks
 
+    def on_gpu(self) -> "MemoryPlan":
+        """The same with what a process takes of a GPU."""
+        return replace(self, process=_GPU_PROCESS_BYTES)
+
     def filling(self, available: int | None) -> "MemoryPlan":
         """Give the cache what is left of ``available`` bytes, and no more than all calls of the longest speech need."""
-        most = self.max_concurrent_calls * (CONTEXT_POSITIONS // BLOCK_SIZE)
+        most = self.max_concurrent_calls * (self.lengths.longest // BLOCK_SIZE)
         if available is not None:
             plan = replace(self, num_blocks=most)
-            room = available - (plan.fixed - plan.cache) - plan.prefill - plan.clip
+            room = available - (plan.fixed - plan.cache) - plan.at_work
             most = min(most, room // (BLOCK_SIZE * self.bytes_per_position))
         return replace(self, num_blocks=max(LEAST_BLOCKS, most))
 
     def lines(self, available: int | None) -> Iterator[str]:
         """Lay the plan out for people, a part a line."""
-        yield f"embeddings        {_gb(self.embeddings)}"
-        yield f"backbone          {_gb(self.backbone)}"
-        yield f"codec             {_gb(self.codec)}  in fp32"
-        yield (
-            f"keys and values   {_gb(self.cache)}  {self.num_blocks:,} blocks of {BLOCK_SIZE} positions, "
-            f"{self.bytes_per_position:,} bytes a position"
-        )
-        yield f"process           {_gb(self.process)}"
+        for part, num_bytes in self.weights.items():
+            yield _line(part, num_bytes)
+        blocks = f"{self.num_blocks:,} blocks of {BLOCK_SIZE} positions"
+        yield _line("keys and values", self.cache, f"{blocks}, {self.bytes_per_position:,} bytes a position")
+        yield _line("process", self.process)
         seen = "unknown here" if available is None else f"{available / _GB:.2f} GB"
-        yield f"in all            {_gb(self.fixed)}  available: {seen}"
+        yield _line("in all", self.fixed, f"available: {seen}")
+        work = ", ".join(f"{num_bytes / _GB:.2f} for {what}" for what, num_bytes in self.work.items())
+        yield _line("at work, at most", self.at_work, f"more: {work} (estimated)")
+        lengths = self.lengths
         yield (
-            f"at work, at most  {_gb(self.prefill + self.clip)}  more: {self.prefill / _GB:.2f} for the longest "
-            f"prompt, {self.clip / _GB:.2f} for a voice clip of {_LONGEST_CLIP_S} s (estimated)"
-        )
-        usual = _SPEECH_ROWS + _SPEECH_PROMPT
-        yield (
-            f"streams at once   {self.num_streams(usual)} of {_SPEECH_ROWS:,} rows after {_SPEECH_PROMPT} positions of "
-            f"prompt, {self.num_streams(CONTEXT_POSITIONS)} of the longest, {CONTEXT_POSITIONS:,} positions; at most "
+            f"{'streams at once':<{_LABEL_WIDTH}} {self.num_streams(lengths.usual)} of {lengths.usual_is}, "
+            f"{self.num_streams(lengths.longest)} of the longest, {lengths.longest:,} positions; at most "
             f"{self.max_concurrent_calls} by max_concurrent_calls"
         )
 
@@ -103,8 +120,8 @@ class MemoryPlan:
                 f"the model takes {self.fixed / _GB:.2f} GB of memory, and {available / _GB:.2f} GB are available: "
                 + self._advice(available)
             )
-        if self.fixed + self.prefill + self.clip > available:
-            return "it fits, but the longest prompts and voice clips may not: set num_blocks lower to leave room"
+        if self.fixed + self.at_work > available:
+            return "it fits, but the longest prompts may not: set num_blocks lower to leave room"
         return ""
 
     def check(self, available: int | None) -> None:
@@ -145,19 +162,32 @@ def memory_plan(
     values = {name: stored.num_values for name, stored in tensors.items() if name not in DUPLICATES}
     embeddings = sum(values[name] for name in (TEXT_EMBEDDING, CODE_EMBEDDING))
     of_codec = sum(number for name, number in values.items() if name.startswith(CODEC_PREFIX))
-    per_position = width * 4 * config.intermediate_size + _FP32 * 8 * config.num_heads * config.head_dim
+    num_prompt = min(CONTEXT_POSITIONS, num_blocks * BLOCK_SIZE)
     return MemoryPlan(
         dtype=dtype,
-        embeddings=embeddings * width,
-        backbone=(sum(values.values()) - embeddings - of_codec) * width,
-        codec=of_codec * _FP32,
+        weights={
+            "embeddings": embeddings * width,
+            "backbone": (sum(values.values()) - embeddings - of_codec) * width,
+            "codec, in fp32": of_codec * FP32,
+        },
         bytes_per_position=config.kv_bytes_per_position * width // BYTES_OF_DTYPE["bfloat16"],
         num_blocks=num_blocks,
         max_concurrent_calls=max_concurrent_calls,
-        prefill=min(CONTEXT_POSITIONS, num_blocks * BLOCK_SIZE) * per_position,
-        clip=_LONGEST_CLIP_S * SAMPLE_RATE_HZ * codec.encoder_width * _FP32 * _CLIP_TENSORS,
+        work={
+            "the longest prompt": num_prompt * prefill_bytes(config, width),
+            f"a voice clip of {_LONGEST_CLIP_S} s": _LONGEST_CLIP_S
+            * SAMPLE_RATE_HZ
+            * codec.encoder_width
+            * FP32
+            * _CLIP_TENSORS,
+        },
     )
 
 
-def _gb(num_bytes: int) -> str:
-    return f"{num_bytes / _GB:6.2f} GB"
+def prefill_bytes(config: HiggsConfig, width: int) -> int:
+    """Estimate what a position takes while its prompt is computed in numbers of ``width`` bytes."""
+    return width * 4 * config.intermediate_size + FP32 * 8 * config.num_heads * config.head_dim
+
+
+def _line(part: str, num_bytes: int, about: str = "") -> str:
+    return f"{part:<{_LABEL_WIDTH}} {num_bytes / _GB:6.2f} GB  {about}".rstrip()

@@ -5,7 +5,7 @@ is computed in fp32 and rounded once. To what its table is rounded, the model sa
 Shapes: N tokens of one call, H heads, G key heads, D head size, E hidden size.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,23 +64,20 @@ class Qwen3:
     ) -> None:
         """Allocate; ``load`` fills in."""
         self.config, self.dtype, self.device = config, dtype, torch.device(device)
+        self.num_positions = num_positions
         self._names = names
         self.text_embedding = self._empty(config.vocabulary, config.hidden_size)
         self.final_norm = self._empty(config.hidden_size)
         self.layers = [self._layer() for _ in range(config.num_layers)]
         self.cos, self.sin = rotation_table(config, num_positions, rounded_to=rotation_dtype, device=self.device)
 
-    def load(self, checkpoint: StoredWeights, progress: Callable[[int, int], None] = lambda _done, _all: None) -> None:
+    def load(self, stored: StoredWeights) -> None:
         """Read the weights straight into the fused matrices.
 
         Raises:
             ModelNotInstalled: If a file cannot be read any more.
         """
-        wanted = dict(self.named())
-        num_all, num_done = sum(t.numel() for t in wanted.values()), 0
-        for name in checkpoint.read(wanted):
-            num_done += wanted[name].numel()
-            progress(num_done, num_all)
+        stored.fill(dict(self.named()))
 
     def embed_text(self, ids: Tensor) -> Tensor:
         """Look text ids ``[N]`` up: ``[N, E]``."""
@@ -107,9 +104,7 @@ class Qwen3:
         return query, key, value
 
     def _norm(self, hidden: Tensor, weight: Tensor) -> Tensor:
-        wide = hidden.float()
-        wide = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.config.rms_eps)
-        return weight * wide.to(self.dtype)
+        return normed(hidden, weight, self.config.rms_eps)
 
     def named(self) -> Iterator[tuple[str, Tensor]]:
         """Name the place of every tensor of the checkpoint; parts of a fused matrix are views of it."""
@@ -155,6 +150,13 @@ class Qwen3:
 
     def _empty(self, *shape: int) -> Tensor:
         return torch.empty(shape, dtype=self.dtype, device=self.device)
+
+
+def normed(hidden: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """Norm ``[..., D]`` by its root mean square; rounded once before ``weight`` ``[D]``."""
+    wide = hidden.float()
+    wide = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)
+    return weight * wide.to(hidden.dtype)
 
 
 def rotation_table(

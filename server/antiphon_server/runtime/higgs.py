@@ -15,7 +15,6 @@ from antiphon_server.engine.sequence import Sequence
 from antiphon_server.engine.stats import EngineStats
 from antiphon_server.engine.step_loop import StepLoop
 from antiphon_server.errors import DeadlineTooShort, UnknownVoice
-from antiphon_server.model.higgs_config import CONTEXT_POSITIONS
 from antiphon_server.model.tokenizer import TextTokenizer
 from antiphon_server.runtime.clip_encoder import ClipEncoder
 from antiphon_server.runtime.cuda.device import is_lost
@@ -34,15 +33,13 @@ class HiggsSynthesizer:
 
     def __init__(self, loaded: Loaded) -> None:
         """Begin to step."""
-        runner = loaded.runner
         self._info: EngineInfo = loaded.info
         self._tokenizer: TextTokenizer = loaded.tokenizer
         self._gauges = loaded.gauges
-        self._loop = StepLoop(runner, time.monotonic)
+        self._loop = StepLoop(loaded.runner, time.monotonic)
         self._steps = StepThread(self._loop, is_lost=is_lost)
         self._clips = ClipEncoder(loaded.codec.encode)
-        room = min(CONTEXT_POSITIONS, runner.num_blocks * runner.block_size)
-        self._asking = Asking(loaded.tokenizer, loaded.info, max_positions=room)
+        self._asking = Asking(loaded.tokenizer, loaded.info)
 
     async def info(self) -> EngineInfo:
         """Say what the engine is."""

@@ -38,16 +38,16 @@ class Asked:
 class Asking:
     """Asks for one engine, with the memory of what its sequences have said."""
 
-    def __init__(self, tokenizer: TextTokenizer, info: EngineInfo, *, max_positions: int) -> None:
+    def __init__(self, tokenizer: TextTokenizer, info: EngineInfo) -> None:
         """Begin with nothing said.
 
         Args:
             tokenizer: Of the checkpoint.
-            info: Says which options a job may have, and which continuity is meant where none is asked.
-            max_positions: Room for prompt and speech together.
+            info: Says which options a job may have, which continuity is meant where none is asked, and how much room
+                prompt and speech have together.
         """
-        self._tokenizer, self._info, self._max_positions = tokenizer, info, max_positions
-        self._memory = SpokenMemory(max_positions)
+        self._tokenizer, self._info, self._max_positions = tokenizer, info, info.max_positions
+        self._memory = SpokenMemory(info.max_positions)
         self._voice_of = lru_cache(maxsize=_NUM_VOICES)(self._voice)
 
     def ask(self, job: SpeechJob) -> Asked:

@@ -1,8 +1,6 @@
 """How Higgs Audio v3 TTS starts: options, checkpoint, tokenizer, backbone, codec, and what the engine says it is."""
 
-import hashlib
 import logging
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -14,27 +12,24 @@ from antiphon_server.codec.sizes import NUM_QUANTIZERS, SAMPLE_RATE_HZ, SAMPLES_
 from antiphon_server.engine.protocol import EngineInfo, EngineVoice
 from antiphon_server.engine.runner import Runner
 from antiphon_server.engine.voice_names import FOREIGN_VOICES
-from antiphon_server.errors import InvalidField
-from antiphon_server.model.available_memory import available_bytes
 from antiphon_server.model.backbone import Backbone
 from antiphon_server.model.checkpoint import Checkpoint, open_checkpoint
 from antiphon_server.model.higgs_config import CONTEXT_POSITIONS
 from antiphon_server.model.hub import find_checkpoint
 from antiphon_server.model.languages import LANGUAGES
 from antiphon_server.model.layout import CODEC_PREFIX
-from antiphon_server.model.memory_plan import BLOCK_SIZE, MemoryPlan
+from antiphon_server.model.memory_plan import BLOCK_SIZE
 from antiphon_server.model.tokenizer import DELIVERY_TAGS, TextTokenizer
-from antiphon_server.runtime.cuda.device import cuda_device, free_bytes, set_numerics
-from antiphon_server.runtime.cuda.graph_runner import INVARIANT_ROWS, GraphRunner, GraphSettings
+from antiphon_server.runtime.cuda.device import set_numerics
+from antiphon_server.runtime.cuda.graph_runner import GraphRunner, GraphSettings
 from antiphon_server.runtime.cuda.start import start_runner
 from antiphon_server.runtime.higgs_options import HiggsOptions, plan_of
 from antiphon_server.runtime.higgs_runner import HiggsRunner
+from antiphon_server.runtime.starting import DTYPES, device_of, placed, revision
 from antiphon_server.telemetry.progress import ProgressLine
 
 MODEL = "higgs-audio-v3-tts"
 VOICE = "default"
-_COMMIT = re.compile("[0-9a-f]{40}")
-_DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
 _log = logging.getLogger(__name__)
 
@@ -58,23 +53,19 @@ def load(options: HiggsOptions) -> Loaded:
         InvalidField: If an option is missing or out of range, or the model does not fit the memory that is free.
         ModelNotInstalled: If the checkpoint is not there, not whole, or of another model.
     """
-    options.check()
-    torch.set_num_threads(options.threads)
-    device = torch.device("cpu") if options.device == "cpu" else cuda_device(options.device)
+    device = device_of(options)
     checkpoint = open_checkpoint(find_checkpoint(options.checkpoint, ProgressLine("checkpoint: downloaded", _log.info)))
-    available = available_bytes() if device.type == "cpu" else free_bytes(device)
-    plan = plan_of(options, checkpoint.report, available)
-    _check_memory(plan, available)
-    try:
-        return _placed(checkpoint, options, device, plan.num_blocks)
-    except torch.OutOfMemoryError as error:
-        raise InvalidField(plan.shortage(available), field="num_blocks") from error
+    return placed(
+        device,
+        lambda available: plan_of(options, checkpoint.report, available),
+        lambda plan: _loaded(checkpoint, options, device, plan.num_blocks),
+    )
 
 
-def _placed(checkpoint: Checkpoint, options: HiggsOptions, device: torch.device, num_blocks: int) -> Loaded:
+def _loaded(checkpoint: Checkpoint, options: HiggsOptions, device: torch.device, num_blocks: int) -> Loaded:
     """Read a checkpoint to where it is computed with."""
     tokenizer = TextTokenizer(checkpoint.folder / "tokenizer.json")
-    backbone = Backbone(checkpoint.config, dtype=_DTYPES[options.dtype], device=device)
+    backbone = Backbone(checkpoint.config, dtype=DTYPES[options.dtype], device=device)
     buffers = checkpoint.codec_buffers()
     checkpoint.fill({**dict(backbone.named()), **buffers}, ProgressLine("checkpoint: read", _log.info))
     weights = {name.removeprefix(CODEC_PREFIX): tensor.to(device) for name, tensor in buffers.items()}
@@ -110,18 +101,12 @@ def _gpu_runner(
     return start_runner(backbone, weights, settings)
 
 
-def _check_memory(plan: MemoryPlan, available: int | None) -> None:
-    plan.check(available)
-    if remark := plan.remark(available):
-        _log.warning("memory: %s", remark)
-
-
 def _info(checkpoint: Checkpoint, options: HiggsOptions, num_blocks: int) -> EngineInfo:
     description = "The model's own choice of voice; it may change from call to call."
     voice = EngineVoice(VOICE, "Default", description, is_variant=False, languages=LANGUAGES)
     return EngineInfo(
         model=MODEL,
-        revision=_revision(checkpoint, options),
+        revision=revision(checkpoint.folder, checkpoint.tensors.values(), options),
         owner="bosonai",
         license="Boson research and non-commercial, with a creator-use grant",
         languages=LANGUAGES,
@@ -145,21 +130,3 @@ def _info(checkpoint: Checkpoint, options: HiggsOptions, num_blocks: int) -> Eng
         continuity="CONTEXT",
         call_options={"guard": options.guard},
     )
-
-
-def _revision(checkpoint: Checkpoint, options: HiggsOptions) -> str:
-    """Say what decides the samples: the weights, and how their matrix products are computed."""
-    kind = options.device.partition(":")[0]
-    rows = "any" if options.determinism == "fast" else options.max_concurrent_calls if kind == "cpu" else INVARIANT_ROWS
-    return f"{_weights(checkpoint)}-{options.dtype}-{kind}-{rows}"
-
-
-def _weights(checkpoint: Checkpoint) -> str:
-    """Say the hub's commit, or else digest names, sizes and times; hashing 9 GB would take longer than loading them."""
-    if checkpoint.folder.parent.name == "snapshots" and _COMMIT.fullmatch(checkpoint.folder.name):
-        return checkpoint.folder.name
-    digest = hashlib.sha256()
-    for path in sorted({stored.path for stored in checkpoint.tensors.values()}):
-        about = path.stat()
-        digest.update(f"{path.name}:{about.st_size}:{about.st_mtime_ns}".encode())
-    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""What a speech job may ask of Higgs Audio v3, checked before anything of it is computed."""
+"""What a job may ask of Higgs Audio v3, checked before anything of it is computed."""
 
 import math
 from collections.abc import Mapping
@@ -30,7 +30,20 @@ def check_job(job: SpeechJob, options: Mapping[str, object]) -> None:
     _check("first_chunk_frames", job.first_chunk_frames, 0)
     if job.continuity and job.continuity not in CONTINUITIES:
         raise InvalidField(f"continuity must be one of {', '.join(CONTINUITIES)}", field="continuity")
-    for name, value in job.options.items():
+    check_options(job.options, options)
+
+
+def check_options(given: Mapping[str, object], options: Mapping[str, object]) -> None:
+    """Refuse options that an engine does not have.
+
+    Args:
+        given: Of a job.
+        options: ``EngineInfo.call_options``: names with defaults.
+
+    Raises:
+        InvalidField: If a name is unknown or a value of another type than its default.
+    """
+    for name, value in given.items():
         if name not in options:
             raise InvalidField(f"options.{name[:64]} is unknown; there is {', '.join(options)}", field="options")
         if type(value) is not type(options[name]):

@@ -11,7 +11,12 @@ Timed = TypeVar("Timed", HeardSegment, HeardWord, LeftOut, FiredCheck)
 
 _MAX_NAMED = 5
 """Stretches that a notice names one by one."""
-_WHYS = {"NO_SPEECH": "no speech", "UNSURE": "too unsure", "REPETITION": "words over and over"}
+_WHYS = {
+    "NO_SPEECH": "no speech",
+    "UNSURE": "too unsure",
+    "REPETITION": "words over and over",
+    "UNFINISHED": "more words than there can be",
+}
 
 
 @dataclass(slots=True)

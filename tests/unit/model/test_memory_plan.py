@@ -26,12 +26,13 @@ def plan(*, dtype="bfloat16", num_blocks=2048):
 
 def test_the_published_model_takes_what_its_parameters_say():
     found = plan()
-    assert found.embeddings == (388_956_160 + 21_012_480) * 2
-    assert found.backbone == 3_633_511_936 * 2
-    assert found.codec == 201_401_321 * 4
+    assert found.weights["embeddings"] == (388_956_160 + 21_012_480) * 2
+    assert found.weights["backbone"] == 3_633_511_936 * 2
+    assert found.weights["codec, in fp32"] == 201_401_321 * 4
     assert found.cache == 2048 * 16 * 147_456
     wide = plan(dtype="float32")
-    assert (wide.backbone, wide.cache, wide.codec) == (found.backbone * 2, found.cache * 2, found.codec)
+    assert (wide.weights["backbone"], wide.cache) == (found.weights["backbone"] * 2, found.cache * 2)
+    assert wide.weights["codec, in fp32"] == found.weights["codec, in fp32"]
 
 
 def test_streams_are_counted_in_whole_blocks():
@@ -125,4 +126,4 @@ def test_what_ran_out_all_the_same_is_told_a_number_that_would_do():
 def test_a_gpu_is_filled_up_to_what_all_calls_can_use(free_gb, num_blocks):
     found = plan().filling(free_gb and free_gb * 10**9)
     assert found.num_blocks == num_blocks
-    assert found.num_blocks == 64 or free_gb is None or found.fixed + found.prefill + found.clip <= free_gb * 10**9
+    assert found.num_blocks == 64 or free_gb is None or found.fixed + found.at_work <= free_gb * 10**9

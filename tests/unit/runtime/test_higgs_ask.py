@@ -30,7 +30,7 @@ def reference(codes=CODES, transcript=""):
 
 @pytest.fixture(scope="module")
 def asking(loaded):
-    return Asking(loaded.tokenizer, loaded.info, max_positions=3200)
+    return Asking(loaded.tokenizer, replace(loaded.info, max_positions=3200))
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ ROW = (1, 2, 3, 4, 5, 6, 7, 8)
 
 @pytest.fixture
 def asking(loaded):
-    return Asking(loaded.tokenizer, loaded.info, max_positions=ROOM)
+    return Asking(loaded.tokenizer, replace(loaded.info, max_positions=ROOM))
 
 
 def tell(asking, text, num_rows, *, finish=Finish.STOP, **fields):

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from antiphon_server.errors import InvalidField
-from antiphon_server.runtime.higgs_options import HiggsOptions, settled
+from antiphon_server.runtime.checkpoint_options import settled
+from antiphon_server.runtime.higgs_options import HiggsOptions
 from antiphon_server.runtime.higgs_runner import MOST_SEQUENCES
 from antiphon_server.runtime.higgs_start import load
 
@@ -25,7 +26,7 @@ from antiphon_server.runtime.higgs_start import load
 )
 def test_an_option_that_cannot_be_used_is_named_with_what_was_seen(options, field, said, tmp_path):
     given = {"checkpoint": str(tmp_path), **options}
-    for act in (lambda: settled(given), lambda: load(HiggsOptions(**given))):
+    for act in (lambda: settled(given, HiggsOptions), lambda: load(HiggsOptions(**given))):
         with pytest.raises(InvalidField) as caught:
             act()
         assert caught.value.field == field
@@ -34,16 +35,16 @@ def test_an_option_that_cannot_be_used_is_named_with_what_was_seen(options, fiel
 
 def test_a_number_below_its_least_and_an_unknown_option_are_named():
     with pytest.raises(InvalidField, match="num_blocks must be at least 0, not -1"):
-        settled({"num_blocks": -1})
+        settled({"num_blocks": -1}, HiggsOptions)
     with pytest.raises(InvalidField, match="unknown option 'num_block'; did you mean num_blocks"):
-        settled({"num_block": 64})
+        settled({"num_block": 64}, HiggsOptions)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 @pytest.mark.parametrize("device", ["cuda", "cuda:1"])
 def test_a_gpu_that_is_not_there_is_never_replaced_by_the_cpu(device, tmp_path):
     given = {"checkpoint": str(tmp_path), "device": device}
-    for act in (lambda: settled(given), lambda: load(HiggsOptions(**given))):
+    for act in (lambda: settled(given, HiggsOptions), lambda: load(HiggsOptions(**given))):
         with pytest.raises(InvalidField, match=f"device '{device}' needs") as caught:
             act()
         assert caught.value.field == "device"
@@ -51,4 +52,4 @@ def test_a_gpu_that_is_not_there_is_never_replaced_by_the_cpu(device, tmp_path):
 
 def test_a_folder_takes_the_place_of_what_named_it_and_the_rest_stays(tmp_path):
     given = {"checkpoint": str(tmp_path), "num_blocks": "128"}
-    assert settled(given) == given
+    assert settled(given, HiggsOptions) == given

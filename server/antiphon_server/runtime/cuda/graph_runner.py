@@ -10,7 +10,7 @@ import torch
 
 from antiphon_server.engine.runner import DecodePart, Draw, PrefillPart, Row, WindowPart
 from antiphon_server.model.backbone import Backbone
-from antiphon_server.model.higgs_config import CONTEXT_POSITIONS, NUM_CODEBOOKS
+from antiphon_server.model.higgs_config import NUM_CODEBOOKS
 from antiphon_server.runtime.cuda.catalogue import GraphCatalogue
 from antiphon_server.runtime.cuda.codec_lane import CodecLane
 from antiphon_server.runtime.cuda.codec_step import Decoder
@@ -49,6 +49,7 @@ class GraphRunner:
         """Allocate cache and state."""
         self.block_size, self.num_blocks = settings.block_size, settings.num_blocks
         self.max_sequences = settings.max_sequences
+        self.max_positions = min(model.num_positions, settings.num_blocks * settings.block_size)
         self._model, self._kernels, self._settings = model, kernels, settings
         buckets = _buckets(settings.max_sequences, settings.buckets)
         num_padding, device = max(buckets), model.device
@@ -59,7 +60,7 @@ class GraphRunner:
             dtype=model.dtype,
             device=device,
         )
-        max_blocks = min(settings.num_blocks, -(-CONTEXT_POSITIONS // settings.block_size))
+        max_blocks = -(-self.max_positions // settings.block_size)
         self._state = SlotState(
             settings.max_sequences, num_padding, max_blocks, first_scratch_block=settings.num_blocks, device=device
         )

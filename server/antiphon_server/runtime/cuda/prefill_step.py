@@ -73,7 +73,7 @@ class PrefillStep:
 
     def layout(self, part: PrefillPart) -> tuple[Tensor, Tensor]:
         """Lay out ``inputs`` and ``span`` on the host."""
-        rows = [(0,) * NUM_CODEBOOKS + (p, 0) if isinstance(p, int) else (*p, 0, 1) for p in part.positions]
+        rows = [(*p, 0, 1) if isinstance(p, tuple) else (0,) * NUM_CODEBOOKS + (p, 0) for p in part.positions]
         inputs = torch.zeros(self.inputs.shape, dtype=torch.long)
         inputs[: len(rows)] = torch.tensor(rows, dtype=torch.long)
         span = torch.zeros(self.span.shape, dtype=torch.long)

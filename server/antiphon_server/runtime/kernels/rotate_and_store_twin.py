@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from antiphon_server.model.qwen3 import rotate
+from antiphon_server.model.qwen3 import normed, rotate
 
 
 def rotate_and_store(
@@ -22,12 +22,6 @@ def rotate_and_store(
     heads = qkv.view(len(qkv), -1, dim)
     queries, keys, values = torch.split(heads, [num_heads, num_kv_heads, num_kv_heads], dim=1)
     cos, sin = (part[positions, None] for part in table)
-    query.copy_(rotate(_normed(queries, norms[0], eps), cos, sin))
-    cache[0].index_copy_(0, slots.long(), rotate(_normed(keys, norms[1], eps), cos, sin))
+    query.copy_(rotate(normed(queries, norms[0], eps), cos, sin))
+    cache[0].index_copy_(0, slots.long(), rotate(normed(keys, norms[1], eps), cos, sin))
     cache[1].index_copy_(0, slots.long(), values)
-
-
-def _normed(heads: Tensor, weight: Tensor, eps: float) -> Tensor:
-    wide = heads.float()
-    wide = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)
-    return weight * wide.to(heads.dtype)
