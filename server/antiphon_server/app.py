@@ -34,6 +34,8 @@ BUILT_IN = {
     "higgs": "antiphon_server.runtime.higgs:create",
 }
 """Engines by the names that settings use."""
+_LISTENING = {"higgs": "antiphon_server.runtime.stt:create"}
+"""Those whose name means another model where it listens."""
 _TICK_S = 0.1
 _SLOW_S = 0.02
 
@@ -175,7 +177,7 @@ def build_engines(
         changed.set()
 
     def process(name: str, parts: Mapping[Role, EngineSettings]) -> EngineProcess:
-        specs = {role: _part(settings, config) for role, settings in parts.items()}
+        specs = {role: _part(role, settings, config) for role, settings in parts.items()}
         spec = EngineSpec(name, specs, python_path=config.engine_path)
         return EngineProcess(spec, note, supervision=Supervision(startup_limit_s=config.start_timeout_s))
 
@@ -236,8 +238,9 @@ def build_roster(config: Config, engines: Engines) -> Roster:
     )
 
 
-def _part(settings: EngineSettings, config: Config) -> PartSpec:
-    factory = BUILT_IN.get(settings.engine, settings.engine)
+def _part(role: Role, settings: EngineSettings, config: Config) -> PartSpec:
+    named = {**BUILT_IN, **_LISTENING} if role == "transcriber" else BUILT_IN
+    factory = named.get(settings.engine, settings.engine)
     options = dict(settings.options)
     if settings.engine in ("whisper", "kokoro", "moonshine"):
         options.setdefault("cache_dir", str(_cache_dir(config)))

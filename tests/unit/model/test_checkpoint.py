@@ -79,7 +79,7 @@ def test_fused_matrices_hold_the_files_parts_in_order(made):
     checkpoint, tensors = open_checkpoint(made), load_file(made / "model.safetensors")
     backbone = Backbone(checkpoint.config)
     told = []
-    backbone.load(checkpoint, lambda done, all_values: told.append((done, all_values)))
+    checkpoint.fill(dict(backbone.named()), lambda done, in_all: told.append((done, in_all)))
     parts = [tensors[layer_name(1, f"self_attn.{part}_proj")] for part in "qkv"]
     assert torch.equal(backbone.layers[1].qkv, torch.cat(parts))
     gate_up = [tensors[layer_name(2, f"mlp.{part}_proj")] for part in ("gate", "up")]

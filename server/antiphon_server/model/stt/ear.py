@@ -11,6 +11,7 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 from antiphon_server.model.stored_weights import StoredWeights
 from antiphon_server.model.stt.config import SttConfig
 from antiphon_server.model.stt.layout import PROJECTOR, TOWER, ear_shapes
+from antiphon_server.model.stt.mel import log_mel
 
 _EPS = 1e-5
 
@@ -33,6 +34,10 @@ class Ear:
             ModelNotInstalled: If a file cannot be read any more.
         """
         stored.fill(self.weights)
+
+    def hear_samples(self, chunks: Tensor) -> Tensor:
+        """Turn chunks of equal length, ``[B, S]`` at 16 000 Hz in fp32, into positions: ``[B, rows, E]``."""
+        return self.hear(log_mel(chunks))
 
     @torch.inference_mode()
     def hear(self, mel: Tensor) -> Tensor:

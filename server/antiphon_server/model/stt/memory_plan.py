@@ -1,0 +1,35 @@
+"""What Higgs Audio v3 STT will take in memory, from its sizes alone."""
+
+from math import prod
+
+from antiphon_server.model.memory_plan import BYTES_OF_DTYPE, FP32, Lengths, MemoryPlan, prefill_bytes
+from antiphon_server.model.stt.config import TEXT_POSITIONS, SttConfig
+from antiphon_server.model.stt.layout import TEXT_EMBEDDING, TEXT_HEAD, decoder_shapes, ear_shapes
+
+_PIECE = Lengths(376 + 764, "1,140 positions (28 s of speech)", TEXT_POSITIONS)
+_CHUNKS = 8  # that are heard at once
+_CHUNK_POSITIONS, _CHUNK_ROWS = 200, 50
+
+
+def stt_memory_plan(config: SttConfig, *, dtype: str, num_blocks: int, max_concurrent_calls: int) -> MemoryPlan:
+    """Plan from a checkpoint's sizes; ``dtype`` is a key of ``BYTES_OF_DTYPE``."""
+    width = BYTES_OF_DTYPE[dtype]
+    decoder = {name: prod(shape) for name, shape in decoder_shapes(config).items()}
+    tables = decoder[TEXT_EMBEDDING] + decoder[TEXT_HEAD]
+    heard = _CHUNKS * _CHUNK_POSITIONS * (width * 2 * config.tower.inner + FP32 * 4 * config.tower.width)
+    return MemoryPlan(
+        dtype=dtype,
+        weights={
+            "text tables": tables * width,
+            "decoder": (sum(decoder.values()) - tables) * width,
+            "encoder": sum(prod(shape) for shape in ear_shapes(config).values()) * width,
+        },
+        bytes_per_position=config.text.kv_bytes_per_position * width // BYTES_OF_DTYPE["bfloat16"],
+        num_blocks=num_blocks,
+        max_concurrent_calls=max_concurrent_calls,
+        work={
+            f"{_CHUNKS} chunks of sound": heard + _CHUNKS * _CHUNK_ROWS * prefill_bytes(config.text, width),
+            "scores of all calls": 3 * FP32 * max_concurrent_calls * config.text.vocabulary,
+        },
+        lengths=_PIECE,
+    )

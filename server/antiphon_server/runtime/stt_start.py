@@ -1,0 +1,97 @@
+"""How Higgs Audio v3 STT starts: options, checkpoint, tokenizer, encoder, decoder, and what the engine says it is."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from antiphon_server.engine.protocol import EngineInfo
+from antiphon_server.engine.runner import Runner
+from antiphon_server.model.hub import find_checkpoint
+from antiphon_server.model.memory_plan import BLOCK_SIZE
+from antiphon_server.model.stt.checkpoint import SttCheckpoint, open_stt
+from antiphon_server.model.stt.decoder import TextDecoder
+from antiphon_server.model.stt.ear import Ear
+from antiphon_server.model.stt.prompt import INSTRUCTION, Thinking
+from antiphon_server.model.stt.vocabulary import stt_tokens
+from antiphon_server.model.tokenizer import TextTokenizer
+from antiphon_server.runtime.starting import DTYPES, device_of, placed, revision
+from antiphon_server.runtime.stt_ask import IDS_PER_S
+from antiphon_server.runtime.stt_options import SttOptions, plan_of
+from antiphon_server.runtime.stt_runner import SttRunner
+from antiphon_server.telemetry.progress import ProgressLine
+
+MODEL = "higgs-audio-v3-stt"
+_ROWS_PER_S = 12.5
+_SPARE_POSITIONS = 64  # for instruction and signs
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedStt:
+    """What of a checkpoint is in memory."""
+
+    tokenizer: TextTokenizer
+    runner: Runner
+    info: EngineInfo
+    thinking: Thinking
+    """Where a job says AUTO."""
+    gauges: Callable[[], Mapping[str, float]] = dict
+    """What the runner tells of itself, for ``EngineStats``."""
+
+
+def load(options: SttOptions) -> LoadedStt:
+    """Load a checkpoint.
+
+    Raises:
+        InvalidField: If an option is missing or out of range, or the model does not fit the memory that is free.
+        ModelNotInstalled: If the checkpoint is not there, not whole, or of another model.
+    """
+    device = device_of(options)
+    checkpoint = open_stt(find_checkpoint(options.checkpoint, ProgressLine("checkpoint: downloaded", _log.info)))
+    return placed(
+        device,
+        lambda available: plan_of(options, checkpoint.config, available),
+        lambda plan: _loaded(checkpoint, options, device, plan.num_blocks),
+    )
+
+
+def _loaded(checkpoint: SttCheckpoint, options: SttOptions, device: torch.device, num_blocks: int) -> LoadedStt:
+    """Read a checkpoint to where it is computed with."""
+    tokenizer = TextTokenizer(checkpoint.folder / "tokenizer.json", stt_tokens())
+    dtype = DTYPES[options.dtype]
+    ear = Ear(checkpoint.config, dtype=dtype, device=device)
+    decoder = TextDecoder(checkpoint.config, dtype=dtype, device=device)
+    checkpoint.fill({**dict(decoder.named()), **ear.weights}, ProgressLine("checkpoint: read", _log.info))
+    runner = SttRunner(
+        ear,
+        decoder,
+        num_blocks=num_blocks,
+        block_size=BLOCK_SIZE,
+        max_sequences=options.max_concurrent_calls,
+        is_invariant=options.determinism == "batch_invariant",
+    )
+    return LoadedStt(tokenizer, runner, _info(checkpoint, options, runner), Thinking(options.thinking))
+
+
+def _info(checkpoint: SttCheckpoint, options: SttOptions, runner: Runner) -> EngineInfo:
+    room_s = (runner.max_positions - _SPARE_POSITIONS) / (_ROWS_PER_S + IDS_PER_S)
+    return EngineInfo(
+        model=MODEL,
+        revision=revision(checkpoint.folder, checkpoint.tensors.values(), options),
+        owner="bosonai",
+        license="Apache-2.0",
+        languages=("en",),
+        max_concurrent_calls=options.max_concurrent_calls,
+        supports_thinking=True,
+        uses_prompt=False,
+        uses_key_words=False,
+        uses_temperature=False,
+        has_stats=True,
+        max_positions=runner.max_positions,
+        max_piece_ms=1000 * min(options.max_piece_s, int(room_s)),
+        num_pieces_at_once=min(8, options.max_concurrent_calls),
+        call_options={"guard": options.guard, "instruction": INSTRUCTION},
+    )
