@@ -33,6 +33,8 @@ FIRST_SAMPLES = LISTENING_RATE_HZ * 400 // 1000
 """Of less sound than this the model makes a word that nobody said."""
 SILENT_PEAK = 2.0**-10
 """Quieter than this (-60 dBFS) throughout is silence, whatever the model would make of it."""
+TAIL_SAMPLES = LISTENING_RATE_HZ // 5
+"""Of silence after the last sound; over more of it the model says again what was said."""
 WINDOW_SAMPLES = LISTENING_RATE_HZ * 10
 KEPT_SAMPLES = LISTENING_RATE_HZ * 3
 """The end of a window that is too long stays whole: its words still change."""
@@ -123,8 +125,10 @@ class _Heard:
 
 
 def _tokens_of(samples: Samples, draft: Tokens, model: MoonshineModel, interruption: Interruption) -> Tokens:
-    if len(samples) < MIN_SAMPLES or float(np.abs(samples).max()) < SILENT_PEAK:
+    loud = np.flatnonzero(np.abs(samples) >= SILENT_PEAK)
+    if len(samples) < MIN_SAMPLES or not len(loud):
         return []
+    samples = samples[: max(MIN_SAMPLES, int(loud[-1]) + TAIL_SAMPLES)]
     tokens = model.listen(samples, draft, interruption.check)
     is_loop = len(tokens) >= len(samples) / LISTENING_RATE_HZ * MAX_TOKENS_PER_S
     return draft if is_loop else tokens

@@ -66,6 +66,15 @@ async def test_silence_and_its_first_moments_have_no_words(live):
     assert set(await texts_of(live, bytes(LISTENING_RATE_HZ * 8))) == {""}
 
 
+async def test_silence_after_the_last_word_changes_none(live):
+    pcm = recording("en", AGENT)
+    transcript = await live.open("en")
+    before = await transcript.push(pcm)
+    for _ in range(3):
+        assert await transcript.push(bytes(PUSH_BYTES)) == before
+    await transcript.close()
+
+
 async def test_a_long_utterance_takes_no_more_memory_and_keeps_the_words_of_its_start(live):
     spoken = [each for each in recordings("en", 40, max_seconds=4) if each.seconds > 2][:8]
     transcript = await live.open("en")
