@@ -27,9 +27,10 @@ async def observe(
 
 async def _observe(process: EngineProcess, note: Callable[[str, EngineStats], None], every_s: float) -> None:
     while True:
-        info = process.info.get("synthesizer")
-        if process.state is EngineState.READY and info is not None and info.has_stats:
-            with contextlib.suppress(SpeechError, TimeoutError):  # it died or hangs: the supervisor tells of that
-                async with asyncio.timeout(_LIMIT_S):
-                    note(process.spec.name, await process.synthesizer.stats())
+        for face in (process.synthesizer, process.transcriber):
+            info = process.info.get(face.role)
+            if process.state is EngineState.READY and info is not None and info.has_stats:
+                with contextlib.suppress(SpeechError, TimeoutError):  # it died or hangs: the supervisor tells of that
+                    async with asyncio.timeout(_LIMIT_S):
+                        note(process.spec.name, await face.stats())
         await asyncio.sleep(every_s)

@@ -55,6 +55,14 @@ class _Face:
         self._line()
         return self._info(self.role)
 
+    async def stats(self) -> EngineStats:
+        """Read the process's figures.
+
+        Raises:
+            EngineRestarting: If the process dies meanwhile, or has died and is not back.
+        """
+        return cast("EngineStats", decode(await self._line().ask(self.role, "stats")))
+
 
 class RemoteSynthesizer(_Face):
     """Speaks in another process."""
@@ -96,14 +104,6 @@ class RemoteSynthesizer(_Face):
             EngineRestarting: If the process dies meanwhile, or has died and is not back.
         """
         return tuple(await self._line().ask(self.role, "count_tokens", list(texts)))
-
-    async def stats(self) -> EngineStats:
-        """Read the process's figures.
-
-        Raises:
-            EngineRestarting: If the process dies meanwhile, or has died and is not back.
-        """
-        return cast("EngineStats", decode(await self._line().ask(self.role, "stats")))
 
 
 class RemoteTranscriber(_Face):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -76,7 +77,8 @@ class CallServer:
         self._answers: dict[tuple[str, str], Callable[..., Awaitable[object]]] = {
             ("synthesizer", "encode"): self._encode_clip,
             ("synthesizer", "count_tokens"): self._count_tokens,
-            ("synthesizer", "stats"): self._stats,
+            ("synthesizer", "stats"): partial(self._stats, "synthesizer"),
+            ("transcriber", "stats"): partial(self._stats, "transcriber"),
             ("transcriber", "transcribe"): self._transcribe,
             ("live_transcriber", "open"): self._open_live,
             ("live_transcriber", "push"): self._push_live,
@@ -156,8 +158,8 @@ class CallServer:
     async def _count_tokens(self, texts: list[str]) -> object:
         return list(await cast("TokenCounter", self._engines["synthesizer"]).count_tokens(tuple(texts)))
 
-    async def _stats(self) -> object:
-        return encode(await cast("Observed", self._engines["synthesizer"]).stats())
+    async def _stats(self, role: Role) -> object:
+        return encode(await cast("Observed", self._engines[role]).stats())
 
     def _reply(self, job: list[Any]) -> AsyncIterator[Message]:
         return cast("ChatModel", self._engines["chat"]).reply(cast("ChatJob", decode(job)))
