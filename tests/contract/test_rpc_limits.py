@@ -20,7 +20,7 @@ from antiphon.speech.v1 import model_service_pb2 as model_pb
 from antiphon.speech.v1 import synthesis_service_pb2 as speech_pb
 from antiphon.speech.v1 import transcription_service_pb2 as listen_pb
 from antiphon.speech.v1 import voice_service_pb2 as voice_pb
-from antiphon_server.engine.protocol import ChatDelta, ChatEnd, ChatJob
+from antiphon_server.engine.chat import ChatDelta, ChatEnd, ChatJob
 from antiphon_server.errors import ContextOverflow
 from support.fronts import Refused, RunningFront, running_front, scripted_engines
 from support.refusals import CONFIG, LISTEN, TALK, check_good_call, refused

@@ -21,14 +21,8 @@ from antiphon.speech.v1 import (
 from antiphon.speech.v1.error_table import ERROR_TABLE
 from antiphon_server.config.settings import Config, Limits
 from antiphon_server.engine.admission import Admission
-from antiphon_server.engine.protocol import (
-    ChatModel,
-    EngineInfo,
-    LiveTranscriber,
-    Synthesizer,
-    Transcriber,
-    VoiceActivity,
-)
+from antiphon_server.engine.chat import ChatModel
+from antiphon_server.engine.protocol import EngineInfo, LiveTranscriber, Synthesizer, Transcriber, VoiceActivity
 from antiphon_server.engine.roster import Roster, Standing
 from antiphon_server.engine.spec import Role
 from antiphon_server.errors import SpeechError

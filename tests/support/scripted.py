@@ -13,12 +13,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from antiphon_server.engine.chat import ChatDelta, ChatEnd, ChatJob
 from antiphon_server.engine.protocol import (
     LISTENING_RATE_HZ,
     VOICE_WINDOW_SAMPLES,
-    ChatDelta,
-    ChatEnd,
-    ChatJob,
     EngineInfo,
     EngineVoice,
     HeardSegment,

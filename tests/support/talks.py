@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from antiphon_server.engine.protocol import ChatDelta, ChatEnd, ChatJob, ChatMessage, EngineInfo
+from antiphon_server.engine.chat import ChatDelta, ChatEnd, ChatJob, ChatMessage
+from antiphon_server.engine.protocol import EngineInfo
 from antiphon_server.errors import UpstreamFailed
 from antiphon_server.session.conversing import ConversationSession, TalkSettings
 from antiphon_server.session.listening import ListeningSession

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from antiphon_server.embedded import weights
+from antiphon_server.engine.chat import ChatDelta, ChatEnd, ChatJob, ChatMessage
 from antiphon_server.engine.options import parse_options
-from antiphon_server.engine.protocol import ChatDelta, ChatEnd, ChatJob, ChatMessage, EngineInfo
+from antiphon_server.engine.protocol import EngineInfo
 from antiphon_server.errors import ContextOverflow, EngineFailed, InvalidField, ModelNotInstalled, Overloaded
 
 ROLES = ("system", "user", "assistant")

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from antiphon_server.engine.chat import ChatDelta, ChatEnd, ChatJob, ChatMessage
 from antiphon_server.engine.options import parse_options
-from antiphon_server.engine.protocol import ChatDelta, ChatEnd, ChatJob, ChatMessage, EngineInfo
+from antiphon_server.engine.protocol import EngineInfo
 from antiphon_server.errors import ContextOverflow, InvalidField, UpstreamFailed
 
 MAX_LINE_CHARACTERS = 1 << 20

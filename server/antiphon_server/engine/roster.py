@@ -4,8 +4,8 @@ import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from antiphon_server.engine.chat import ChatModel
 from antiphon_server.engine.protocol import (
-    ChatModel,
     EngineInfo,
     EngineVoice,
     LiveTranscriber,

@@ -7,7 +7,8 @@ from antiphon.speech.v1 import synthesis_service_pb2 as synthesis_pb
 from antiphon_server.audio.format import Encoding
 from antiphon_server.config.settings import Config
 from antiphon_server.config.tables import Scenario
-from antiphon_server.engine.protocol import ChatMessage, EngineInfo
+from antiphon_server.engine.chat import ChatMessage
+from antiphon_server.engine.protocol import EngineInfo
 from antiphon_server.engine.roster import Roster
 from antiphon_server.errors import InvalidField, NotFound, UnsupportedFeature, UnsupportedFormat
 from antiphon_server.rpc.checks import at_most, known_enum, optional_in_range

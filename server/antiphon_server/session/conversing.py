@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from antiphon_server.engine.protocol import ChatJob, ChatMessage, ChatModel, Synthesizer
+from antiphon_server.engine.chat import ChatJob, ChatMessage, ChatModel
+from antiphon_server.engine.protocol import Synthesizer
 from antiphon_server.errors import SpeechError, StreamOrder, TextEmpty
 from antiphon_server.session.act import Act
 from antiphon_server.session.events import Notice, ReplyEnded, Times, TurnBroken, TurnEvent, TurnOver

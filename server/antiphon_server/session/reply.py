@@ -5,7 +5,8 @@ import dataclasses
 import time
 from contextlib import aclosing
 
-from antiphon_server.engine.protocol import ChatDelta, ChatEnd, ChatJob, ChatModel, Synthesizer
+from antiphon_server.engine.chat import ChatDelta, ChatEnd, ChatJob, ChatModel
+from antiphon_server.engine.protocol import Synthesizer
 from antiphon_server.errors import UpstreamFailed
 from antiphon_server.session.act import Act
 from antiphon_server.session.delivery import Delivery, may_grow_into_directive, parse_delivery, split_directive

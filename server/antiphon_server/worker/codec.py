@@ -9,17 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
-from antiphon_server.engine.protocol import (
-    ChatDelta,
-    ChatEnd,
-    ChatJob,
-    EngineInfo,
-    ListenJob,
-    SpeechChunk,
-    SpeechEnd,
-    SpeechJob,
-    Transcript,
-)
+from antiphon_server.engine.chat import ChatDelta, ChatEnd, ChatJob
+from antiphon_server.engine.protocol import EngineInfo, ListenJob, SpeechChunk, SpeechEnd, SpeechJob, Transcript
 from antiphon_server.engine.reference import ReferenceClip, SpeechReference
 from antiphon_server.engine.spec import EngineSpec
 from antiphon_server.engine.stats import EngineStats

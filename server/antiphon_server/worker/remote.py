@@ -8,17 +8,8 @@ import itertools
 from collections.abc import AsyncGenerator, Callable
 from typing import cast
 
-from antiphon_server.engine.protocol import (
-    ChatDelta,
-    ChatEnd,
-    ChatJob,
-    EngineInfo,
-    ListenJob,
-    SpeechChunk,
-    SpeechEnd,
-    SpeechJob,
-    Transcript,
-)
+from antiphon_server.engine.chat import ChatDelta, ChatEnd, ChatJob
+from antiphon_server.engine.protocol import EngineInfo, ListenJob, SpeechChunk, SpeechEnd, SpeechJob, Transcript
 from antiphon_server.engine.reference import ReferenceClip, SpeechReference
 from antiphon_server.engine.spec import Role
 from antiphon_server.engine.stats import EngineStats

@@ -7,9 +7,8 @@ from functools import partial
 from time import perf_counter
 from typing import Any, Protocol, cast, runtime_checkable
 
+from antiphon_server.engine.chat import ChatJob, ChatModel
 from antiphon_server.engine.protocol import (
-    ChatJob,
-    ChatModel,
     ListenJob,
     LiveTranscriber,
     LiveTranscript,

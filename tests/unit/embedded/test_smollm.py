@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from antiphon_server.engine.protocol import ChatDelta, ChatEnd, ChatJob, ChatMessage
+from antiphon_server.engine.chat import ChatDelta, ChatEnd, ChatJob, ChatMessage
 from antiphon_server.errors import ContextOverflow, InvalidField, Overloaded
 
 pytestmark = pytest.mark.models

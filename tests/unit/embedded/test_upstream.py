@@ -5,7 +5,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 import pytest
 
 from antiphon_server.embedded import upstream
-from antiphon_server.engine.protocol import ChatDelta, ChatEnd, ChatJob, ChatMessage
+from antiphon_server.engine.chat import ChatDelta, ChatEnd, ChatJob, ChatMessage
 from antiphon_server.errors import ContextOverflow, InvalidField, UpstreamFailed
 
 KEY = "sk-very-secret"

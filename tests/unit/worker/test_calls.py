@@ -6,16 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from antiphon_server.engine.protocol import (
-    ChatDelta,
-    ChatEnd,
-    ChatJob,
-    ChatMessage,
-    ListenJob,
-    SpeechChunk,
-    SpeechEnd,
-    SpeechJob,
-)
+from antiphon_server.engine.chat import ChatDelta, ChatEnd, ChatJob, ChatMessage
+from antiphon_server.engine.protocol import ListenJob, SpeechChunk, SpeechEnd, SpeechJob
 from antiphon_server.errors import BodyTooLarge, EngineFailed, Overloaded, UnknownVoice
 from antiphon_server.worker.remote import SPEECH_WINDOW_CHUNKS
 from antiphon_server.worker.supervisor import EngineProcess
