@@ -12,6 +12,7 @@ import uvloop
 from antiphon_server.config.load import ConfigError, explain, load_config
 from antiphon_server.config.settings import Config
 from antiphon_server.config.surroundings import settle_grpc
+from antiphon_server.embedded import whisper_files
 from antiphon_server.errors import SpeechError
 from antiphon_server.runtime import checkpoint_command
 from antiphon_server.runtime.checkpoint_options import CheckpointOptions, explained, settled
@@ -86,6 +87,8 @@ def _with_checkpoints(config: Config) -> Config:
         settings = getattr(config, part)
         options = settled(settings.options, kind, progress_on_stderr("checkpoint: downloaded"))
         config = dataclasses.replace(config, **{part: dataclasses.replace(settings, options=options)})
+    if config.stt.engine == "whisper":
+        whisper_files.fetch(config.stt.options, progress_on_stderr("stt model: downloaded"))
     return config
 
 

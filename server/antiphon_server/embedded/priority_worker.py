@@ -1,4 +1,4 @@
-"""One thread for one model, given to the most urgent waiting job."""
+"""Threads for one model, given to the most urgent waiting jobs."""
 
 import asyncio
 import heapq
@@ -23,6 +23,11 @@ class Interruption:
     def __init__(self) -> None:
         self._flag = threading.Event()
 
+    @property
+    def is_set(self) -> bool:
+        """Whether the work was asked to stop."""
+        return self._flag.is_set()
+
     def set(self) -> None:
         """Ask the work to stop."""
         self._flag.set()
@@ -37,70 +42,100 @@ class Interruption:
             raise Interrupted
 
 
-class PriorityWorker:
-    """Runs blocking jobs one at a time. All methods belong to one event loop at a time."""
+class Turns:
+    """Deals out turns, so that a caller with many jobs does not hold up one with few."""
 
-    def __init__(self, name: str, *, max_waiting: int) -> None:
-        """Make the thread.
+    def __init__(self) -> None:
+        self._last: dict[str, int] = {}
+        self._now = 0
+
+    def next_of(self, caller: str) -> int:
+        """Give the number of a caller's next turn; smaller ones go first."""
+        self._last[caller] = turn = max(self._now, self._last.get(caller, 0)) + 1
+        return turn
+
+    def begin(self, turn: int) -> None:
+        """Take a turn; callers whose turns are all over are forgotten."""
+        self._now = max(self._now, turn)
+        self._last = {caller: last for caller, last in self._last.items() if last > self._now}
+
+
+class PriorityWorker:
+    """Runs blocking jobs, a few at a time. All methods belong to one event loop at a time."""
+
+    def __init__(self, name: str, *, max_waiting: int, num_places: int = 1) -> None:
+        """Make the threads.
 
         Args:
-            name: Prefix of the thread's name.
+            name: Prefix of their names.
             max_waiting: Jobs that may wait; more are refused.
+            num_places: Jobs that run at once.
         """
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._executor = ThreadPoolExecutor(num_places, thread_name_prefix=name)
         self._max_waiting = max_waiting
+        self._num_places = num_places
         self._order = itertools.count()
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._running: tuple[int, Interruption] | None = None
+        self._turns = Turns()
+        self._waiting: list[tuple[int, int, int, asyncio.Future[Interruption]]] = []
+        self._running: dict[Interruption, int] = {}
 
-    async def run(self, work: Callable[[Interruption], Result], *, rank: int) -> Result:
-        """Wait for a turn, run ``work`` in the thread, and return what it returned.
+    async def run(self, work: Callable[[Interruption], Result], *, rank: int, caller: str = "") -> Result:
+        """Wait for a turn, run ``work`` in a thread, and return what it returned.
 
-        A job of a lower ``rank`` goes first and interrupts a running job of a higher one, which then begins anew.
-        Cancelling a waiting job means it never runs; cancelling a running one interrupts it.
+        A job of a lower ``rank`` goes first and interrupts running jobs of a higher one, which then begin anew; none
+        of these begins while one of a lower rank runs. Callers take turns within a rank. Cancelling a waiting job
+        means it never runs; cancelling a running one interrupts it.
 
         Raises:
             Overloaded: If too many jobs wait.
         """
         while True:
-            await self._turn(rank)
+            interruption = await self._turn(rank, caller)
             try:
-                return await self._started(work, rank)
+                return await self._started(work, interruption)
             except Interrupted:
                 continue
 
-    async def _turn(self, rank: int) -> None:
-        if self._running is None:
-            return
+    async def _turn(self, rank: int, caller: str) -> Interruption:
+        """Wait for a place; it is taken when this returns."""
+        for running, running_rank in self._running.items():
+            if rank < running_rank:
+                running.set()
+        turn = self._turns.next_of(caller)
+        if self._has_place(rank):
+            return self._take_place(rank, turn)
         if len(self._waiting) >= self._max_waiting:
             raise Overloaded(f"{len(self._waiting)} jobs wait for the model already", retry_after_s=1.0)
-        running_rank, interruption = self._running
-        if rank < running_rank:
-            interruption.set()
-        ticket = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (rank, next(self._order), ticket))
+        ticket: asyncio.Future[Interruption] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (rank, turn, next(self._order), ticket))
         try:
-            await ticket
+            return await ticket
         except asyncio.CancelledError:
             self._give_up(ticket)
             raise
 
-    def _give_up(self, ticket: asyncio.Future[None]) -> None:
+    def _has_place(self, rank: int) -> bool:
+        return len(self._running) < self._num_places and all(rank <= other for other in self._running.values())
+
+    def _take_place(self, rank: int, turn: int) -> Interruption:
+        self._turns.begin(turn)
+        interruption = Interruption()
+        self._running[interruption] = rank
+        return interruption
+
+    def _give_up(self, ticket: asyncio.Future[Interruption]) -> None:
         if ticket.done() and not ticket.cancelled():
-            self._running = None
-            self._next()
+            self._free(ticket.result())
             return
-        self._waiting = [entry for entry in self._waiting if entry[2] is not ticket]
+        self._waiting = [entry for entry in self._waiting if entry[3] is not ticket]
         heapq.heapify(self._waiting)
 
-    async def _started(self, work: Callable[[Interruption], Result], rank: int) -> Result:
+    async def _started(self, work: Callable[[Interruption], Result], interruption: Interruption) -> Result:
         loop = asyncio.get_running_loop()
-        interruption = Interruption()
-        self._running = (rank, interruption)
 
         def ended(_: Future[Result]) -> None:
             if not loop.is_closed():
-                loop.call_soon_threadsafe(self._free)
+                loop.call_soon_threadsafe(self._free, interruption)
 
         future = self._executor.submit(work, interruption)
         future.add_done_callback(ended)
@@ -110,14 +145,10 @@ class PriorityWorker:
             interruption.set()
             raise
 
-    def _free(self) -> None:
-        self._running = None
-        self._next()
-
-    def _next(self) -> None:
-        while self._waiting:
-            rank, _, ticket = heapq.heappop(self._waiting)
+    def _free(self, interruption: Interruption) -> None:
+        """Give a place back, and free places to those that wait."""
+        del self._running[interruption]
+        while self._waiting and self._has_place(self._waiting[0][0]):
+            rank, turn, _, ticket = heapq.heappop(self._waiting)
             if not ticket.done():
-                self._running = (rank, Interruption())  # the place is taken until the ticket's owner starts
-                ticket.set_result(None)
-                return
+                ticket.set_result(self._take_place(rank, turn))

@@ -1,34 +1,39 @@
-"""Transcription in 99 languages by Whisper base on a CPU, int8, greedy.
+"""Transcription in 99 languages by Whisper of any size, greedy: base in 8 bits on a CPU unless settings say otherwise.
 
-A partial waits for finals, and a running partial gives way to a final at the next step of the model.
+A partial waits for finals, and a running partial gives way to a final at the next step of the model. Finals that come
+together are decoded together, and each is what it would be alone.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from antiphon_server.embedded import weights
+from antiphon_server.embedded import whisper_files
 from antiphon_server.embedded.priority_worker import Interruption, PriorityWorker
+from antiphon_server.embedded.whisper_company import Company
+from antiphon_server.embedded.whisper_files import WhisperFiles
 from antiphon_server.embedded.whisper_languages import iso_code, whisper_code
-from antiphon_server.engine.doubt import believed
-from antiphon_server.engine.options import parse_options
+from antiphon_server.embedded.whisper_model import JobsModel, WhisperModel, Window, load
+from antiphon_server.embedded.whisper_options import WhisperOptions, whisper_options
+from antiphon_server.embedded.whisper_prompt import MOST_PROMPT_TOKENS, prompt_ids
+from antiphon_server.engine.doubt import COMPRESSION_LIMIT, LOG_PROB_LIMIT, NO_SPEECH_LIMIT, believed
 from antiphon_server.engine.protocol import (
     LISTENING_RATE_HZ,
     EngineInfo,
+    FiredCheck,
     HeardSegment,
     HeardWord,
     LeftOut,
     ListenJob,
     Transcript,
 )
-from antiphon_server.errors import EngineFailed, InvalidField, ModelNotInstalled
+from antiphon_server.errors import EngineFailed, InvalidField, UnsupportedFeature
 
 MIN_SAMPLES = LISTENING_RATE_HZ * 40 // 1000
 SILENT_PEAK = 2.0**-10
@@ -37,61 +42,36 @@ _WINDOW_FRAMES = 3_000
 WINDOW_SAMPLES = LISTENING_RATE_HZ * 30
 FINAL_RANK = 0
 PARTIAL_RANK = 1
-Features = npt.NDArray[np.float32]
+NUM_TOGETHER = 4
+"""Jobs under way at once, and windows of a decoding run."""
+NUM_ALONE = 2
+"""Jobs under way at once where each is decoded alone: one is prepared meanwhile."""
 FALLBACK_TEMPERATURES = (0.0, 0.4)
 """Greedy first; once more with chance where greedy repeats itself or is unsure."""
-
-
-@dataclass(frozen=True, slots=True)
-class WhisperOptions:
-    """Options of this engine."""
-
-    threads: int = field(default=2, metadata={"least": 1})
-    cache_dir: str = ""
-    """Where the joined model is kept."""
-    model_path: str = ""
-    """Folder of another Whisper model in CTranslate2's format."""
-    beam_size: int = field(default=1, metadata={"least": 1})
-    max_waiting: int = field(default=32, metadata={"least": 1})
-
-
-class WhisperModel(Protocol):
-    """What is used of the library's model."""
-
-    hf_tokenizer: Any
-    supported_languages: list[str]
-    feature_extractor: Any
-    model: Any
-
-    def transcribe(self, audio: npt.NDArray[np.float32], **options: object) -> tuple[Iterable[Any], Any]:
-        """Return lazy segments and what is known of the audio."""
-        ...
-
-    def encode(self, features: npt.NDArray[np.float32]) -> Any:  # noqa: ANN401 - the runtime's own tensor
-        """Run the encoder."""
-        ...
+Samples = npt.NDArray[np.float32]
 
 
 class WhisperTranscriber:
     """A Transcriber."""
 
-    def __init__(self, model: WhisperModel, *, revision: str, options: WhisperOptions) -> None:
-        self._model = model
+    def __init__(self, model: WhisperModel, company: Company, files: WhisperFiles, options: WhisperOptions) -> None:
+        self._model, self._company = model, company
         self._beam_size = options.beam_size
-        self._worker = PriorityWorker("whisper", max_waiting=options.max_waiting)
-        self._encode = model.encode
+        num_places = NUM_TOGETHER if company.has_batches else NUM_ALONE
+        self._worker = PriorityWorker("whisper", max_waiting=options.max_waiting, num_places=num_places)
         self.languages = tuple(
             code for code in model.supported_languages if model.hf_tokenizer.token_to_id(f"<|{code}|>") is not None
         )
         self._info = EngineInfo(
-            model="whisper-base",
-            revision=revision,
-            owner="openai",
-            license="MIT",
+            model=files.name,
+            revision=files.revision,
+            owner=files.owner,
+            license=files.license,
             languages=tuple(sorted(map(iso_code, self.languages))),
             max_concurrent_calls=options.max_waiting,
             supports_word_times=True,
-            supports_translation=True,
+            supports_translation=len(self.languages) > 1 and not files.layout.is_pruned,
+            num_pieces_at_once=num_places,
         )
 
     async def info(self) -> EngineInfo:
@@ -103,17 +83,22 @@ class WhisperTranscriber:
 
         Raises:
             InvalidField: If the model does not know the language.
+            UnsupportedFeature: If a translation is asked of a model that was not trained to translate.
             Overloaded: If too many jobs wait.
             EngineFailed: If the model failed.
         """
         language = whisper_code(job.language, self.languages)
+        if job.is_translation and not self._info.supports_translation:
+            raise UnsupportedFeature(f"task: {self._info.model} cannot translate", field="task")
         if len(job.pcm) % 2:
             raise InvalidField(f"pcm of 16-bit samples has an odd number of bytes: {len(job.pcm)}", field="pcm")
         samples = np.frombuffer(job.pcm, "<i2").astype(np.float32) / 32768.0
-        if len(samples) < MIN_SAMPLES or float(np.abs(samples).max()) < SILENT_PEAK:
-            return Transcript((), iso_code(language), None, 0.0)
+        peak = float(np.abs(samples).max()) if len(samples) >= MIN_SAMPLES else 0.0
+        if peak < SILENT_PEAK:
+            checks = (FiredCheck("peak", peak, SILENT_PEAK, 0, _ms(samples)),) if len(samples) >= MIN_SAMPLES else ()
+            return Transcript((), iso_code(language), None, 0.0, checks=checks)
         work = partial(self._listen, samples=samples, job=job, language=language)
-        return await self._worker.run(work, rank=PARTIAL_RANK if job.is_partial else FINAL_RANK)
+        return await self._worker.run(work, rank=PARTIAL_RANK if job.is_partial else FINAL_RANK, caller=job.caller)
 
     async def warm_up(self) -> None:
         """Listen twice to a second of sound; the second time says how long a transcript takes."""
@@ -123,79 +108,90 @@ class WhisperTranscriber:
             heard = await self.transcribe(job)
         self._info = replace(self._info, first_output_ms=heard.engine_ms)
 
-    def _listen(
-        self, interruption: Interruption, *, samples: npt.NDArray[np.float32], job: ListenJob, language: str
-    ) -> Transcript:
+    def _listen(self, interruption: Interruption, *, samples: Samples, job: ListenJob, language: str) -> Transcript:
         begin = time.perf_counter()
-
-        window = _OneWindow(self._encode, interruption)
-        self._model.encode = window.encode  # type: ignore[method-assign]
+        prompt, num_prompt_tokens = prompt_ids(self._model.hf_tokenizer, job.prompt, job.key_words)
+        model = JobsModel(self._model, self._company, interruption, prompt)
         confidence = None
         try:
-            if not language:
-                language, confidence = self._detect(samples, window)
-            found, _ = self._model.transcribe(samples, **self._model_options(job, language, len(samples)))
-            segments = []
-            for segment in found:
-                interruption.check()
-                segments.append(_heard(segment, len(samples) * 1000 // LISTENING_RATE_HZ))
+            with self._company.job():
+                if not language and len(self.languages) == 1:
+                    (language,) = self.languages
+                elif not language:
+                    language, confidence = self._detect(samples, model)
+                found, _ = model.library.transcribe(samples, **self._model_options(job, language, len(samples)))
+                segments = list(_with_silences(found, model.windows, _ms(samples)))
         except (RuntimeError, ValueError, MemoryError) as error:
             raise EngineFailed(f"the transcription model failed ({type(error).__name__})") from error
         engine_ms = (time.perf_counter() - begin) * 1000
         belief = believed(segments)
-        left_out = belief.left_out
-        if not segments:  # the library drops windows that its no-speech threshold refuses, and does not say so
-            left_out = (LeftOut(0, len(samples) * 1000 // LISTENING_RATE_HZ, "NO_SPEECH"),)
-        return Transcript(belief.kept, iso_code(language), confidence, engine_ms, left_out, belief.checks)
+        left_out, checks = belief.left_out, belief.checks
+        if not any(segment.text for segment in segments):
+            left_out = (LeftOut(0, _ms(samples), "NO_SPEECH"),)
+        if num_prompt_tokens > MOST_PROMPT_TOKENS:
+            checks += (FiredCheck("prompt_tokens", num_prompt_tokens, MOST_PROMPT_TOKENS, 0, _ms(samples)),)
+        return Transcript(belief.kept, iso_code(language), confidence, engine_ms, left_out, checks)
 
-    def _detect(self, samples: npt.NDArray[np.float32], window: "_OneWindow") -> tuple[str, float]:
+    def _detect(self, samples: Samples, model: JobsModel) -> tuple[str, float]:
         """Detect the language from the very window that will be written down, so that it is encoded once.
 
         The library's own detection takes one frame more, and so encodes twice: half of a short clip's time.
+
+        Raises:
+            InvalidField: If the model's files do not say which of its ids are languages.
         """
         features = self._model.feature_extractor(samples)
         frames = min(features.shape[-1] - 1, _WINDOW_FRAMES)
         first = np.zeros((features.shape[0], _WINDOW_FRAMES), features.dtype)
         first[:, :frames] = features[:, :frames]
-        token, probability = self._model.model.detect_language(window.encode(first))[0][0]
+        guesses = self._model.model.detect_language(model.encode(first))[0]
+        if not guesses:
+            raise InvalidField("language must be given: the model's config.json lists none to detect", field="language")
+        token, probability = guesses[0]
         return token.removeprefix("<|").removesuffix("|>"), float(probability)
 
     def _model_options(self, job: ListenJob, language: str, num_samples: int) -> dict[str, object]:
         is_single_try = job.is_partial or job.temperature > 0
         return {
-            "language": language or None,
+            "language": language,
             "task": "translate" if job.is_translation else "transcribe",
             "beam_size": self._beam_size,
             "best_of": 1,
             "temperature": job.temperature if is_single_try else FALLBACK_TEMPERATURES,
-            "initial_prompt": job.prompt or None,
-            "hotwords": ", ".join(job.key_words) or None,
             "condition_on_previous_text": False,
             "without_timestamps": num_samples <= WINDOW_SAMPLES and not (job.word_times or job.segment_times),
             "word_timestamps": job.word_times,
-            "no_speech_threshold": 0.6,
-            "log_prob_threshold": -1.0,
-            "compression_ratio_threshold": 2.4,
+            "no_speech_threshold": NO_SPEECH_LIMIT,
+            "log_prob_threshold": LOG_PROB_LIMIT,
+            "compression_ratio_threshold": COMPRESSION_LIMIT,
         }
 
 
-class _OneWindow:
-    """Encodes each window once, though it is asked for twice: to detect the language, and to write it down."""
+def _with_silences(found: Any, windows: Sequence[Window], audio_ms: int) -> Iterator[HeardSegment]:  # noqa: ANN401 - the library has no types
+    """Take over segments; windows that the library drops for silence, and does not speak of, have no text."""
+    num_seen, end_ms = 0, 0
+    for segment in found:
+        heard = _heard(segment, audio_ms)
+        yield from (_silence(window, end_ms, heard.start_ms) for window in windows[num_seen:-1])
+        yield heard
+        num_seen, end_ms = len(windows), heard.end_ms
+    yield from (_silence(window, end_ms, audio_ms) for window in windows[num_seen:])
 
-    def __init__(self, encode: Callable[[Features], object], interruption: Interruption) -> None:
-        self._encode = encode
-        self._interruption = interruption
-        self._features: Features | None = None
-        self._encoded: object = None
 
-    def encode(self, features: Features) -> object:
-        """Encode a window, or give what it was encoded to just before; stops here when interrupted."""
-        self._interruption.check()
-        if self._features is None or not np.array_equal(features, self._features):
-            self._encoded = self._encode(features)
-            self._features = features.copy()
-        self._interruption.check()
-        return self._encoded
+def _silence(window: Window, start_ms: int, end_ms: int) -> HeardSegment:
+    return HeardSegment(
+        text="",
+        start_ms=start_ms,
+        end_ms=max(start_ms, end_ms),
+        average_log_prob=window.average_log_prob,
+        no_speech_prob=window.no_speech_prob,
+        compression_ratio=window.compression_ratio,
+        temperature=window.temperature,
+    )
+
+
+def _ms(samples: Samples) -> int:
+    return len(samples) * 1000 // LISTENING_RATE_HZ
 
 
 def _heard(segment: Any, audio_ms: int) -> HeardSegment:  # noqa: ANN401 - the library has no types
@@ -221,32 +217,16 @@ def _heard(segment: Any, audio_ms: int) -> HeardSegment:  # noqa: ANN401 - the l
     )
 
 
-def _load(options: WhisperOptions) -> tuple[WhisperModel, str]:
-    if options.model_path:
-        folder = Path(options.model_path)
-        _, revision = weights.own_file(str(folder / "model.bin"))
-    else:
-        cache = Path(options.cache_dir) if options.cache_dir else Path.home() / ".cache" / "antiphon"
-        folder, revision = weights.joined_whisper(cache), weights.WHISPER_JOINED_SHA256
-    library = weights.runtime("faster_whisper", "faster-whisper")
-    try:
-        model: WhisperModel = library.WhisperModel(
-            str(folder), device="cpu", compute_type="int8", cpu_threads=options.threads, local_files_only=True
-        )
-    except (RuntimeError, ValueError, OSError) as error:
-        raise ModelNotInstalled("the folder named by the option model_path holds no Whisper model") from error
-    return model, revision
-
-
 async def create(options: Mapping[str, object]) -> WhisperTranscriber:
     """Load, prove and warm up the transcriber.
 
     Raises:
-        InvalidField: If an option is unknown or out of range.
-        ModelNotInstalled: If a file is missing or wrong.
+        InvalidField: If an option is unknown or out of range, or the device is not there.
+        ModelNotInstalled: If a file is missing or wrong, or cannot be downloaded.
     """
-    known = parse_options(options, WhisperOptions)
-    model, revision = await asyncio.to_thread(_load, known)
-    engine = WhisperTranscriber(model, revision=revision, options=known)
+    known = await asyncio.to_thread(whisper_options, options)
+    files = await asyncio.to_thread(whisper_files.find, known)
+    model, company = await asyncio.to_thread(load, known, files)
+    engine = WhisperTranscriber(model, company, files, known)
     await engine.warm_up()
     return engine

@@ -12,7 +12,8 @@ import logging
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,25 @@ ALIASES = {
     "higgs-tts-3-4b": "bosonai/higgs-tts-3-4b",
 }
 """Ids that may be given without their owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is asked for: one family of models, and how its users name it."""
+
+    option: str = "checkpoint"
+    """Where the name was given; errors name it."""
+    files: tuple[str, ...] = FILES
+    """Patterns of what is fetched."""
+    aliases: Mapping[str, str] = field(default_factory=lambda: ALIASES)
+    """Names that stand for ids."""
+    or_else: str = ""
+    """What else a name could have been, for errors."""
+    extra: str = "higgs"
+    """The extra that brings the hub's client."""
+
+
+CHECKPOINT = Kind()
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
 _ID = re.compile(rf"({_NAME}/{_NAME})(?:@((?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{{0,127}}))?")
 _GB = 1_000_000_000
@@ -45,7 +65,7 @@ class HubModel:
         return self.name + (f"@{self.revision}" if self.revision else "")
 
 
-def named(text: str) -> Path | HubModel:
+def named(text: str, kind: Kind = CHECKPOINT) -> Path | HubModel:
     """Tell a folder from an id; what exists is a folder.
 
     Raises:
@@ -57,56 +77,68 @@ def named(text: str) -> Path | HubModel:
     if os.path.isdir(path):  # noqa: PTH112 - Path's own raises where a name is too long
         return path
     if os.path.exists(path):  # noqa: PTH110
-        raise InvalidField(f"checkpoint {text!r} is a file; give the folder that holds it", field="checkpoint")
+        raise InvalidField(f"{kind.option} {text!r} is a file; give the folder that holds it", field=kind.option)
     alias, _, revision = text.partition("@")
-    full = f"{ALIASES[alias]}@{revision}".removesuffix("@") if alias in ALIASES else text
+    full = f"{kind.aliases[alias]}@{revision}".removesuffix("@") if alias in kind.aliases else text
     if found := _ID.fullmatch(full):
         return HubModel(found[1], found[2])
     raise InvalidField(
-        f"checkpoint {text!r} is neither a folder that is there nor a model's id, owner/name or owner/name@revision",
-        field="checkpoint",
+        f"{kind.option} {text!r} is neither a folder that is there nor a model's id, owner/name or owner/name@revision"
+        f"{kind.or_else}",
+        field=kind.option,
     )
 
 
-def find_checkpoint(text: str, progress: Progress = silent, *, may_download: bool = True) -> Path:
+def find_checkpoint(
+    text: str, progress: Progress = silent, *, may_download: bool = True, kind: Kind = CHECKPOINT
+) -> Path:
     """Find a checkpoint's folder, and download what of it is not on this machine.
 
     Args:
         text: A folder, or an id such as ``bosonai/higgs-audio-v3-tts-4b``, with ``@revision`` if one is wanted.
         progress: Told the bytes of a download.
         may_download: If not, an id that is not on this machine is an error.
+        kind: What is fetched of it.
 
     Raises:
         InvalidField: If ``text`` is neither a folder nor an id.
         ModelNotInstalled: If the hub cannot be reached, refuses or has no such model, or the disk is full.
     """
-    found = named(text)
+    found = named(text, kind)
     if isinstance(found, Path):
         return found
     try:
         hub = importlib.import_module("huggingface_hub")
     except ModuleNotFoundError as error:
-        raise ModelNotInstalled(f"{found} is fetched with {error.name}: pip install 'antiphon[higgs]'") from error
+        install = f"pip install 'antiphon[{kind.extra}]'"
+        raise ModelNotInstalled(f"{found} is fetched with {error.name}: {install}") from error
     try:
-        return _fetched(hub, found, progress, may_download=may_download)
+        return _fetched(hub, found, kind.files, progress, may_download=may_download)
     except ModelNotInstalled:
         raise
     except Exception as error:  # whatever the client or what it stands on raises
         raise ModelNotInstalled(_reason(hub, found, error)) from error
 
 
-def _fetched(hub: Any, model: HubModel, progress: Progress, *, may_download: bool) -> Path:  # noqa: ANN401 - a module
-    wanted = {"repo_id": model.name, "revision": model.revision, "allow_patterns": list(FILES)}
+def _fetched(
+    hub: Any,  # noqa: ANN401 - a module
+    model: HubModel,
+    files: tuple[str, ...],
+    progress: Progress,
+    *,
+    may_download: bool,
+) -> Path:
+    wanted = {"repo_id": model.name, "revision": model.revision, "allow_patterns": list(files)}
     try:
         return Path(hub.snapshot_download(**wanted, local_files_only=True))
     except hub.errors.LocalEntryNotFoundError:
         if not may_download:
             raise ModelNotInstalled(f"{model} is not on this machine yet, or not all of it") from None
     try:
-        files = hub.snapshot_download(**wanted, dry_run=True, tqdm_class=_bar(silent, 0))
+        listed = hub.snapshot_download(**wanted, dry_run=True, tqdm_class=_bar(silent, 0))
     except hub.errors.DryRunError as error:
         raise error.__cause__ or error from None
-    num_bytes = sum(file.file_size for file in files if file.will_download)
+    num_bytes = sum(file.file_size for file in listed if file.will_download)
     _check_room(model, Path(hub.constants.HF_HUB_CACHE), num_bytes)
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # one line for each retry
     folder = Path(hub.snapshot_download(**wanted, tqdm_class=_bar(progress, num_bytes)))

@@ -109,3 +109,32 @@ async def test_a_failure_of_the_work_is_the_callers():
     with pytest.raises(ZeroDivisionError):
         await worker.run(lambda _: 1 // 0, rank=0)
     assert await worker.run(lambda _: 5, rank=0) == 5
+
+
+async def test_places_are_shared_within_a_rank_and_a_patient_job_waits_for_all_urgent_ones():
+    worker, order = PriorityWorker("test", max_waiting=8, num_places=2), []
+    gates = [Gate() for _ in range(2)]
+    urgent = [asyncio.create_task(worker.run(gate, rank=0)) for gate in gates]
+    patient = asyncio.create_task(worker.run(lambda _: order.append("patient"), rank=1))
+    for gate in gates:
+        await until_started(gate)
+    gates[0].go.set()
+    await urgent[0]
+    assert order == []
+    gates[1].go.set()
+    await asyncio.gather(*urgent, patient)
+    assert order == ["patient"]
+
+
+async def test_a_caller_with_many_jobs_does_not_hold_up_one_with_few():
+    worker, gate, order = PriorityWorker("test", max_waiting=8), Gate(), []
+    first = asyncio.create_task(worker.run(gate, rank=0, caller="many"))
+    await until_started(gate)
+    jobs = [
+        asyncio.create_task(worker.run(lambda _, name=name: order.append(name), rank=0, caller=name[:4]))
+        for name in ("many 1", "many 2", "many 3", "few  1", "few  2")
+    ]
+    await asyncio.sleep(0)
+    gate.go.set()
+    await asyncio.gather(first, *jobs)
+    assert order == ["many 1", "few  1", "many 2", "few  2", "many 3"]
