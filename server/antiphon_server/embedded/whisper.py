@@ -195,10 +195,10 @@ def _ms(samples: Samples) -> int:
 
 
 def _heard(segment: Any, audio_ms: int) -> HeardSegment:  # noqa: ANN401 - the library has no types
-    """Take over a segment; times that the model puts behind the end of the audio are its end."""
+    """Take over a segment; times that the model puts outside the audio are its ends."""
 
     def ms(seconds: float) -> int:
-        return min(round(float(seconds) * 1000), audio_ms)
+        return max(0, min(round(float(seconds) * 1000), audio_ms))
 
     words = tuple(
         HeardWord(word.word.strip(), ms(word.start), ms(word.end), float(word.probability))

@@ -122,6 +122,24 @@ async def test_prompt_and_key_words_steer_spelling(transcriber, synthesizer):
     assert "Kathryn Smythe" in prompted.text
 
 
+async def test_a_transcript_is_the_same_alone_and_in_company(transcriber, synthesizer, fox):
+    clips = [fox, *[await pcm_of(synthesizer, text) for text in LONG[1:3]]]
+    jobs = [ListenJob(pcm=pcm, language="en") for pcm in clips]
+    alone = [await transcriber.transcribe(job) for job in jobs]
+    together = await asyncio.gather(*map(transcriber.transcribe, jobs))
+    assert len({heard.text for heard in alone}) == 3
+    assert [heard.segments for heard in together] == [heard.segments for heard in alone]
+
+
+async def test_key_words_reach_the_model_beside_a_prompt_that_is_too_long(transcriber, synthesizer):
+    pcm = await pcm_of(synthesizer, "I met Kathryn Smythe at the harbor.")
+    job = ListenJob(pcm=pcm, language="en", prompt="We spoke of ships. " * 80, key_words=("Kathryn Smythe",))
+    heard = await transcriber.transcribe(job)
+    assert "Kathryn Smythe" in heard.text
+    (check,) = [check for check in heard.checks if check.name == "prompt_tokens"]
+    assert check.value > check.limit == 223
+
+
 async def test_a_final_overtakes_queued_and_running_partials(transcriber, fox):
     ended = []
 
