@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from support.servers import Server, scripted_config, start_server
+from support.servers import Server, start_hearing
 from support.sessions import voice
 
 SENTENCE = "The quick brown fox jumps over the lazy dog."
@@ -23,8 +23,7 @@ NOBODY = "127.0.0.1:1"
 @pytest.fixture(scope="module")
 def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that always hears the same sentence."""
-    config = scripted_config(tmp_path_factory.mktemp("config"), f'[stt.options]\nanswers = ["{SENTENCE}"]\n')
-    server = start_server(config=config)
+    server = start_hearing(tmp_path_factory.mktemp("config"), SENTENCE)
     yield server
     server.stop()
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import torch
 
 from antiphon_server.model.checkpoint import Checkpoint, open_checkpoint
 from antiphon_server.model.make import SIZES, make_checkpoint
@@ -12,12 +11,7 @@ from antiphon_server.model.stt.make import STT_SIZES, make_stt_checkpoint
 from antiphon_server.model.tokenizer import TextTokenizer
 from support.references import HiggsReference
 from support.stt_reference import SttReference
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> None:
-    """Give every operation one thread: two have other bits, and wait for each other on busy cores."""
-    torch.set_num_threads(1)
+from support.threads import one_thread  # noqa: F401 - a fixture
 
 
 @pytest.fixture(scope="session")

@@ -127,3 +127,8 @@ def scripted_config(folder: Path, extra: str = "") -> Path:
     path = folder / "scripted.toml"
     path.write_text(SCRIPTED.format(tests=str(TESTS)) + extra)
     return path
+
+
+def start_hearing(folder: Path, sentence: str) -> Server:
+    """Start a server with scripted engines that always hears the same sentence, and whose voice is a tone."""
+    return start_server(config=scripted_config(folder, f'[stt.options]\nanswers = ["{sentence}"]\n'))

@@ -3,21 +3,15 @@
 from pathlib import Path
 
 import pytest
-import torch
 from safetensors.torch import load_file, save_file
 
 from antiphon_server.model.make import SIZES, make_checkpoint
 from antiphon_server.runtime.higgs_options import HiggsOptions
 from antiphon_server.runtime.higgs_start import Loaded, load
+from support.threads import one_thread  # noqa: F401 - a fixture
 
 EOC_ROW = 1025
 CODE_TABLES = ("tied.embedding.modality_embeddings.0.embedding.weight", "tied.head.modality_heads.0.weight")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> None:
-    """Give every operation one thread: two have other bits, and wait for each other on busy cores."""
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
