@@ -59,7 +59,9 @@ class Partials:
         self._emit = emit
         self._guess: Guess | None = None
         self._pause: Guess | None = None
-        """The newest that was followed by a pause: its words end there."""
+        """The newest before it that was followed by a pause: its words end there."""
+        self._is_before_pause = False
+        """Whether that holds for ``_guess``."""
         self._began_at = self._shown_at = time.monotonic()
 
     def start_if_due(self, stretch: Stretch, hearing: UtteranceHearing) -> None:
@@ -82,7 +84,7 @@ class Partials:
         if self._has_news(stretch) and (is_pause or (is_due and not is_live)):
             self._start(stretch, hearing, is_shown=not is_live)
         if is_pause and self._guess is not None and self._guess.voice_end_ms == stretch.voice_end_ms:
-            self._pause = self._guess
+            self._is_before_pause = True
 
     def agreed(self, stretch: Stretch) -> Guess | None:
         """Find words to settle: of the audio up to a pause, and just the same with what was spoken after it heard too.
@@ -105,6 +107,7 @@ class Partials:
     def take(self) -> Guess | None:
         """Hand the newest guess over: its stretch has ended."""
         guess, self._guess, self._pause = self._guess, None, None
+        self._is_before_pause = False
         self._live.drop()
         return guess
 
@@ -119,6 +122,8 @@ class Partials:
         return is_live and stretch.end_ms - stretch.voice_end_ms >= _PAUSE_MS
 
     def _start(self, stretch: Stretch, hearing: UtteranceHearing, *, is_shown: bool) -> None:
+        if self._is_before_pause:
+            self._pause, self._is_before_pause = self._guess, False
         if is_shown:
             self._shown_at = time.monotonic()
         may_be_final = not (self._settings.word_times or self._settings.segment_times)

@@ -136,6 +136,16 @@ async def test_the_partial_of_the_last_pause_is_the_final_though_its_words_agree
     await found.close()
 
 
+async def test_partials_of_two_pauses_are_enough_to_settle_the_words_before_the_first():
+    events, teller = Events(), Teller(of_length("one two three four five six seven eight nine ten eleven twelve"))
+    found = session(events, teller, partial_interval_ms=60_000)
+    await feed(found, voice(1_000) + silence(400) + voice(1_600) + silence(400) + voice(400) + silence(400), pause_s=0)
+    heard = events.of(PartialHeard)[-1]
+    assert heard.text[: heard.num_settled_characters] == "one two three four"
+    await found.finish()
+    assert_settled_words_stay(events)
+
+
 async def test_settled_words_have_times_where_they_were_asked_for():
     events, teller = Events(), Teller(of_length("one two three four five six seven eight nine ten"))
     found = session(events, teller, word_times=True)
