@@ -29,6 +29,7 @@ examples:
   antiphon-server --print-config                   what is in effect, and where each value came from
   antiphon-server --tts higgs --checkpoint DIR|ID  Higgs Audio v3 TTS, from a folder or a hub; needs the extra [higgs]
   antiphon-server --stt higgs --checkpoint DIR|ID  Higgs Audio v3 STT, the same way
+  antiphon-server --stt whisper --checkpoint turbo Whisper of another size, from the hub once, or of a folder
   antiphon-server checkpoint --help                what a checkpoint holds, and random ones for tests
 
 Every setting can also be given as ANTIPHON_NAME in the environment, such as ANTIPHON_LIMITS_MAX_AUDIO_MS.
@@ -37,6 +38,8 @@ Every setting can also be given as ANTIPHON_NAME in the environment, such as ANT
 
 _HIGGS: dict[str, type[CheckpointOptions]] = {"tts": HiggsOptions, "second_tts": HiggsOptions, "stt": SttOptions}
 """Parts of the settings that may be Higgs, and the options they then have."""
+_MODEL_OPTION = {("tts", "higgs"): "checkpoint", ("stt", "higgs"): "checkpoint", ("stt", "whisper"): "model"}
+"""How engines that can have one of several models call it."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -113,19 +116,19 @@ def _engines(arguments: argparse.Namespace) -> dict[str, Any]:
         ConfigError: If a checkpoint or device is given to nobody, or one checkpoint to two.
     """
     chosen = {part: name for part in ("tts", "stt") if (name := getattr(arguments, part))}
-    takers = [part for part, name in chosen.items() if name == "higgs"]
+    takers = {part: _MODEL_OPTION[part, name] for part, name in chosen.items() if (part, name) in _MODEL_OPTION}
     given = {"stt": arguments.stt_checkpoint} if arguments.stt_checkpoint else {}
     if arguments.checkpoint:
         given.setdefault("tts" if "tts" in takers else "stt", arguments.checkpoint)
     if (arguments.checkpoint or arguments.device) and not takers:
-        raise ConfigError("--checkpoint and --device need --tts higgs or --stt higgs")
+        raise ConfigError("--checkpoint and --device need --tts higgs, --stt higgs or --stt whisper")
     if arguments.stt_checkpoint and "stt" not in takers:
-        raise ConfigError("--stt-checkpoint needs --stt higgs")
-    if len(takers) > len(given) > 0:
+        raise ConfigError("--stt-checkpoint needs --stt higgs or --stt whisper")
+    if given and any(name == "higgs" and part not in given for part, name in chosen.items()):
         raise ConfigError("--tts higgs and --stt higgs are two models: give --checkpoint and --stt-checkpoint")
     flags: dict[str, Any] = {part: {"engine": name} for part, name in chosen.items()}
-    for part in takers:
-        options = {"checkpoint": given.get(part), "device": arguments.device}
+    for part, option in takers.items():
+        options = {option: given.get(part), "device": arguments.device}
         flags[part]["options"] = {name: value for name, value in options.items() if value}
     return flags
 
@@ -150,10 +153,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--checkpoint",
         metavar="DIR|ID",
-        help="checkpoint of --tts higgs, or else of --stt higgs: a folder, or a hub's owner/name@revision",
+        help="model of --tts higgs, or else of --stt: a folder, a hub's owner/name@revision, or a size of Whisper",
     )
-    parser.add_argument("--stt-checkpoint", metavar="DIR|ID", help="checkpoint of --stt higgs where both are higgs")
-    parser.add_argument("--device", help="what higgs computes on: cpu, the default, cuda or cuda:N")
+    parser.add_argument("--stt-checkpoint", metavar="DIR|ID", help="model of --stt where --checkpoint is of --tts")
+    parser.add_argument("--device", help="what these models compute on: cpu, the default, cuda or cuda:N")
     parser.add_argument("--strict-models", action="store_true", help="refuse aliases of models instead of mapping them")
     parser.add_argument(
         "--print-config", action="store_true", help="show the settings in effect and the memory they ask for, and stop"
