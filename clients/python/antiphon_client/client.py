@@ -13,7 +13,7 @@ from antiphon.speech.v1.conversation_service_pb2 import ConversationConfig
 from antiphon.speech.v1.model_service_pb2 import GetServerInfoResponse, Model, ModelKind
 from antiphon.speech.v1.synthesis_service_pb2 import ExplainSynthesisRequest, ExplainSynthesisResponse, SynthesisConfig
 from antiphon.speech.v1.synthesis_service_pb2_grpc import SynthesisServiceStub
-from antiphon.speech.v1.transcription_service_pb2 import TranscriptionConfig
+from antiphon.speech.v1.transcription_service_pb2 import Thinking, TranscriptionConfig
 from antiphon.speech.v1.voice_pb2 import Voice
 from antiphon_client.catalogue import Catalogue
 from antiphon_client.connection import CallOptions, ChannelOption, Connection
@@ -23,7 +23,7 @@ from antiphon_client.reference import Reference
 from antiphon_client.retry import RetryPolicy
 from antiphon_client.speech import Speech
 from antiphon_client.synthesis import SynthesisStream
-from antiphon_client.transcription import Transcript, TranscriptionStream, read_transcript
+from antiphon_client.transcription import OnResponse, Transcript, TranscriptionStream, read_transcript
 
 _NO_OPTIONS = CallOptions()
 
@@ -139,6 +139,9 @@ class AntiphonClient:
         *,
         language: str = "",
         word_times: bool = False,
+        thinking: Thinking.ValueType = Thinking.THINKING_UNSPECIFIED,
+        report: bool = False,
+        on_response: OnResponse | None = None,
         config: TranscriptionConfig | None = None,
         call: CallOptions = _NO_OPTIONS,
     ) -> Transcript:
@@ -148,6 +151,10 @@ class AntiphonClient:
             audio: The whole clip, or an asynchronous iterable of its bytes, cut anywhere.
             language: BCP 47 tag; empty lets the server detect it.
             word_times: Ask for words with times.
+            thinking: Whether the model thinks first; unspecified is its default.
+            report: Ask how the transcript came about, see :attr:`Transcript.report`.
+            on_response: Is shown each response as it comes: ``speech_started`` and ``speech_stopped`` tell how far the
+                server has heard.
             config: Everything else; the arguments above stand over it where given.
             call: Timeout, request id, metadata.
 
@@ -156,10 +163,13 @@ class AntiphonClient:
         """
         chosen = TranscriptionConfig()
         chosen.CopyFrom(config or TranscriptionConfig())
-        chosen.MergeFrom(TranscriptionConfig(language=language, word_times=word_times))
+        chosen.MergeFrom(
+            TranscriptionConfig(language=language, word_times=word_times, thinking=thinking, report=report)
+        )
         if not chosen.format.encoding:
             chosen.format.encoding = AudioEncoding.AUDIO_ENCODING_CONTAINER
-        return await read_transcript(self.transcribe_stream(chosen, call=call), audio)
+        stream = self.transcribe_stream(chosen, call=call)
+        return await read_transcript(stream, audio, on_response=on_response)
 
     async def transcribe_file(
         self,
@@ -167,6 +177,9 @@ class AntiphonClient:
         *,
         language: str = "",
         word_times: bool = False,
+        thinking: Thinking.ValueType = Thinking.THINKING_UNSPECIFIED,
+        report: bool = False,
+        on_response: OnResponse | None = None,
         config: TranscriptionConfig | None = None,
         call: CallOptions = _NO_OPTIONS,
     ) -> Transcript:
@@ -176,8 +189,16 @@ class AntiphonClient:
             OSError: The file cannot be read.
             AntiphonError: The call failed.
         """
-        pieces = file_pieces(Path(path))
-        return await self.transcribe(pieces, language=language, word_times=word_times, config=config, call=call)
+        return await self.transcribe(
+            file_pieces(Path(path)),
+            language=language,
+            word_times=word_times,
+            thinking=thinking,
+            report=report,
+            on_response=on_response,
+            config=config,
+            call=call,
+        )
 
     def transcribe_stream(
         self, config: TranscriptionConfig | None = None, *, call: CallOptions = _NO_OPTIONS

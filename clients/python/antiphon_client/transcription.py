@@ -1,10 +1,10 @@
 """Speech to text on one bidirectional call, and the transcript of a whole clip."""
 
 import dataclasses
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 
 from antiphon.speech.v1.report_pb2 import CallWarning
-from antiphon.speech.v1.transcript_pb2 import Segment, Word
+from antiphon.speech.v1.transcript_pb2 import ListeningReport, Segment, Word
 from antiphon.speech.v1.transcription_service_pb2 import (
     FinalTranscript,
     FinishAudio,
@@ -19,6 +19,9 @@ from antiphon.speech.v1.transcription_service_pb2_grpc import TranscriptionServi
 from antiphon_client.connection import CallOptions, Connection
 from antiphon_client.feed import feeding
 from antiphon_client.stream import MessageStream
+
+OnResponse = Callable[[TranscribeResponse], None]
+"""Is shown every response of a call as it comes."""
 
 MAX_AUDIO_MESSAGE_BYTES = 64 * 1024
 """Most audio bytes in one message."""
@@ -81,8 +84,15 @@ class Transcript:
         """Whether nobody spoke, so that ``text`` is empty on purpose."""
         return all(final.no_speech for final in self.finals)
 
+    @property
+    def report(self) -> ListeningReport:
+        """How it came about: the pieces given to the model and the checks that fired; empty unless asked for."""
+        return ListeningReport(pieces=[piece for final in self.finals for piece in final.report.pieces])
 
-async def read_transcript(stream: TranscriptionStream, audio: bytes | AsyncIterable[bytes]) -> Transcript:
+
+async def read_transcript(
+    stream: TranscriptionStream, audio: bytes | AsyncIterable[bytes], *, on_response: OnResponse | None = None
+) -> Transcript:
     """Send a clip on an unopened stream and collect its transcript.
 
     Raises:
@@ -94,6 +104,8 @@ async def read_transcript(stream: TranscriptionStream, audio: bytes | AsyncItera
     async with stream, feeding(_send_all(stream, audio), abort=stream.abort):
         warnings.extend(stream.started.warnings)
         async for response in stream:
+            if on_response is not None:
+                on_response(response)
             match response.WhichOneof("response"):
                 case "final":
                     finals.append(response.final)

@@ -5,7 +5,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from antiphon_client.cli import checkpoint, converse, doctor, models, say, transcribe, up
+from antiphon_client.cli import checkpoint, converse, doctor, listen, models, say, transcribe, up
 from antiphon_client.cli.failure import CommandFailed
 from antiphon_client.errors import AntiphonError, ConnectionFailed
 
@@ -19,6 +19,7 @@ Speak, transcribe and converse with a self-hosted speech server.
   antiphon say "Hello." -o hello.wav     keep it
   antiphon transcribe hello.wav          write down what was said
   antiphon transcribe recordings/        the same for a folder, in files beside the recordings
+  antiphon listen                        the same for a microphone, while it is said
   antiphon converse                      type, and be answered aloud
   antiphon doctor                        find out what is wrong
 """
@@ -68,6 +69,6 @@ def build_parser() -> argparse.ArgumentParser:
         prog="antiphon", description=_HELP, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (up, say, transcribe, converse, models, checkpoint, doctor):
+    for command in (up, say, transcribe, listen, converse, models, checkpoint, doctor):
         command.add_to(commands)
     return parser

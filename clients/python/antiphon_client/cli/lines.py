@@ -1,28 +1,39 @@
-"""Reads lines from a terminal, a pipe or a file without blocking the event loop."""
+"""Reads a terminal, a pipe or a file without blocking the event loop."""
 
 import asyncio
 import concurrent.futures
 import contextlib
 import threading
-from collections.abc import AsyncIterator
-from typing import TextIO
+from collections.abc import AsyncIterator, Iterable
+from typing import BinaryIO, TextIO, TypeVar
 
-_MAX_WAITING_LINES = 64
+Item = TypeVar("Item")
+_MAX_WAITING = 64
 
 
-async def input_lines(source: TextIO) -> AsyncIterator[str]:
+def input_lines(source: TextIO) -> AsyncIterator[str]:
     """Give lines as they come, with their line breaks, until the end of the input."""
+    return _read_aside(source)
+
+
+def input_pieces(source: BinaryIO, num_bytes: int) -> AsyncIterator[bytes]:
+    """Give what there is, at most ``num_bytes`` at a time, until the end of the input."""
+    read = getattr(source, "read1", source.read)
+    return _read_aside(iter(lambda: read(num_bytes), b""))
+
+
+async def _read_aside(source: Iterable[Item]) -> AsyncIterator[Item]:
     loop = asyncio.get_running_loop()
-    waiting: asyncio.Queue[str | None] = asyncio.Queue(_MAX_WAITING_LINES)
+    waiting: asyncio.Queue[Item | None] = asyncio.Queue(_MAX_WAITING)
 
     def read() -> None:
-        # The loop may end while a line is handed over; nobody wants it then.
+        # The loop may end while an item is handed over; nobody wants it then.
         with contextlib.suppress(RuntimeError, concurrent.futures.CancelledError):
-            for line in source:
-                asyncio.run_coroutine_threadsafe(waiting.put(line), loop).result()
+            for item in source:
+                asyncio.run_coroutine_threadsafe(waiting.put(item), loop).result()
             asyncio.run_coroutine_threadsafe(waiting.put(None), loop).result()
 
     # A daemon, because a thread that waits for a key cannot be stopped and must not hold up Ctrl-C.
     threading.Thread(target=read, name="input", daemon=True).start()
-    while (line := await waiting.get()) is not None:
-        yield line
+    while (item := await waiting.get()) is not None:
+        yield item

@@ -5,12 +5,13 @@ import json
 import sys
 from pathlib import Path
 
-from antiphon.speech.v1.transcription_service_pb2 import TranscriptionConfig
 from antiphon_client.cli.failure import wrong_usage
+from antiphon_client.cli.listening_options import add_listening_options, is_about_options, listening_config
+from antiphon_client.cli.listening_reports import report_lines
 from antiphon_client.cli.options import Commands, add_command, add_server_options, client_of
 from antiphon_client.cli.progress import note, progress
 from antiphon_client.cli.recordings import FORMATS, Recording, find, with_outputs
-from antiphon_client.cli.transcribing import SOME_FAILED, Transcribing, explained
+from antiphon_client.cli.transcribing import SOME_FAILED, Transcribing, explained, heard_so_far
 from antiphon_client.cli.transcript_files import TIMED_FORMATS, as_json
 from antiphon_client.client import AntiphonClient
 from antiphon_client.errors import AntiphonError, Unavailable
@@ -29,6 +30,8 @@ examples:
   antiphon transcribe *.wav                    each line starts with the file's name
   antiphon transcribe talk.mp3 --words         with the time of every word
   antiphon transcribe talk.mp3 --json | jq -r .text
+  antiphon transcribe talk.mp3 --report        with how it came about, where words are wrong
+  antiphon transcribe rede.ogg --translate     in English, where the model can
   antiphon transcribe recordings/              recordings/NAME.txt for each recording
   antiphon transcribe archive --recursive --format srt --format json --jobs 4
   antiphon transcribe 'calls/2026-*.ogg' --format vtt --overwrite
@@ -43,7 +46,6 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     parser = add_command(commands, "transcribe", summary="write down what is said", explanation=_EXPLANATION)
     parser.add_argument("files", nargs="+", metavar="PATH", help="audio files, folders, or patterns in quotes")
-    parser.add_argument("--language", default="", metavar="TAG", help="such as en (default: detected)")
     parser.add_argument("--words", action="store_true", help="with the time of every word")
     parser.add_argument("--json", action="store_true", help="one JSON object a line for each file, on standard output")
     beside = parser.add_argument_group("transcripts beside the recordings")
@@ -55,6 +57,7 @@ def add_to(commands: Commands) -> None:
     beside.add_argument(
         "--jobs", type=_jobs, default=2, metavar="N", help=f"files at once, 1 to {_MAX_JOBS} (default: 2)"
     )
+    add_listening_options(parser)
     add_server_options(parser)
     parser.set_defaults(run=run)
 
@@ -65,6 +68,8 @@ async def run(options: argparse.Namespace) -> int:
     is_beside = bool(options.format) or not all(recording.is_named for recording in recordings)
     if is_beside and options.json:
         raise wrong_usage("--json writes to standard output; --format json writes beside the recordings")
+    if options.report and is_beside and "json" not in (options.format or ()):
+        raise wrong_usage("--report has a place in JSON only: give --format json")
     if options.overwrite and not is_beside:
         raise wrong_usage("--overwrite is for transcripts beside the recordings: give --format too")
     return await (_write_beside if is_beside else _print)(options, recordings)
@@ -72,14 +77,13 @@ async def run(options: argparse.Namespace) -> int:
 
 async def _write_beside(options: argparse.Namespace, recordings: list[Recording]) -> int:
     formats = tuple(dict.fromkeys(options.format or ("txt",)))
-    config = TranscriptionConfig(segment_times=not TIMED_FORMATS.isdisjoint(formats))
+    config = listening_config(options)
+    config.segment_times = not TIMED_FORMATS.isdisjoint(formats)
 
     async with client_of(options) as client:
 
         async def listen(path: Path) -> Transcript:
-            return await client.transcribe_file(
-                path, language=options.language, word_times=options.words, config=config
-            )
+            return await client.transcribe_file(path, word_times=options.words, config=config)
 
         run = Transcribing(listen, may_replace=options.overwrite)
         tally = await run.run(with_outputs(recordings, formats), num_at_once=options.jobs)
@@ -92,9 +96,11 @@ async def _print(options: argparse.Namespace, recordings: list[Recording]) -> in
         for recording in recordings:
             try:
                 await _print_one(client, str(recording.path), options, is_alone=len(recordings) == 1)
-            except Unavailable:
+            except (Unavailable, BrokenPipeError):
                 raise  # the next file would meet the same
             except (AntiphonError, OSError) as error:
+                if isinstance(error, AntiphonError) and is_about_options(error):
+                    raise
                 num_failed += 1
                 print(f"antiphon: {recording.path}: {explained(error)}", file=sys.stderr)
     if not num_failed:
@@ -103,8 +109,13 @@ async def _print(options: argparse.Namespace, recordings: list[Recording]) -> in
 
 
 async def _print_one(client: AntiphonClient, path: str, options: argparse.Namespace, *, is_alone: bool) -> None:
-    with progress(f"transcribing {path}"):
-        transcript = await client.transcribe_file(path, language=options.language, word_times=options.words)
+    with progress(f"transcribing {path}") as shown:
+        transcript = await client.transcribe_file(
+            path,
+            word_times=options.words,
+            config=listening_config(options),
+            on_response=lambda response: shown.say(f"transcribing {path}{heard_so_far(response)}"),
+        )
     for warning in transcript.warnings:
         note(f"warning: {warning.message}")
     if options.json:
@@ -114,6 +125,8 @@ async def _print_one(client: AntiphonClient, path: str, options: argparse.Namesp
     print(text if is_alone else f"{path}: {text}")
     for word in transcript.words if options.words else ():
         print(f"  {word.start_ms / 1000:8.2f} {word.end_ms / 1000:8.2f}  {word.text}")
+    for line in report_lines(transcript.report):
+        print(line)
 
 
 def _jobs(text: str) -> int:

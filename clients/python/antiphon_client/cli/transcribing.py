@@ -9,7 +9,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from antiphon.speech.v1.transcription_service_pb2 import TranscribeResponse
 from antiphon_client.cli.failure import CommandFailed
+from antiphon_client.cli.listening_options import is_about_options
 from antiphon_client.cli.recordings import Recording
 from antiphon_client.cli.transcript_files import rendered, write_whole
 from antiphon_client.errors import AntiphonError, Unavailable
@@ -61,7 +63,7 @@ class Transcribing:
         """Transcribe all of them; one that fails does not stop the others.
 
         Raises:
-            Unavailable: If nobody answers: the next recording would meet the same.
+            AntiphonError: If nobody answers, or an option is refused: the next recording would meet the same.
         """
         waiting = iter(recordings)
         self._task = self._bar.add_task("transcribing", total=len(recordings))
@@ -96,6 +98,8 @@ class Transcribing:
         except Unavailable:
             raise
         except (AntiphonError, CommandFailed, OSError) as error:
+            if isinstance(error, AntiphonError) and is_about_options(error):
+                raise
             self._fail(recording, error)
 
     def _write(self, recording: Recording, wanted: list[tuple[str, Path]], transcript: Transcript) -> None:
@@ -121,6 +125,15 @@ class Transcribing:
             self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
             print(line, file=sys.stderr)
+
+
+def heard_so_far(response: TranscribeResponse) -> str:
+    """Say how far into a recording the server has heard, where a response tells."""
+    kind = response.WhichOneof("response")
+    if kind not in ("speech_started", "speech_stopped"):
+        return ""
+    seconds = getattr(response, kind).at_ms // 1000
+    return f", heard {seconds // 60}:{seconds % 60:02}"
 
 
 def explained(error: AntiphonError | CommandFailed | OSError) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from antiphon.speech.v1.transcript_pb2 import Segment, Word
 from antiphon_client.cli.failure import CommandFailed
+from antiphon_client.cli.listening_reports import report_as_json
 from antiphon_client.transcription import Transcript
 
 TIMED_FORMATS = frozenset({"srt", "vtt", "json"})
@@ -64,12 +65,15 @@ def as_json(source: str, transcript: Transcript) -> dict[str, object]:
         "model": transcript.started.model,
         "no_speech": transcript.no_speech,
         "words": [_word_as_json(word) for word in transcript.words],
-        "segments": [
-            {"text": segment.text, "start_ms": segment.start_ms, "end_ms": segment.end_ms}
-            for segment in transcript.segments
-        ],
+        "segments": [_segment_as_json(segment) for segment in transcript.segments],
         "warnings": [warning.message for warning in transcript.warnings],
+        **({"report": report_as_json(transcript.report)} if transcript.started.config.report else {}),
     }
+
+
+def _segment_as_json(segment: Segment) -> dict[str, object]:
+    confidence = segment.confidence if segment.HasField("confidence") else None
+    return {"text": segment.text, "start_ms": segment.start_ms, "end_ms": segment.end_ms, "confidence": confidence}
 
 
 def _word_as_json(word: Word) -> dict[str, object]:
