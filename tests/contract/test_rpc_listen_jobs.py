@@ -198,6 +198,20 @@ async def test_a_report_is_there_where_it_is_asked_for_and_nowhere_else():
         assert silent.report == transcript_pb2.ListeningReport()
 
 
+async def test_a_report_is_on_the_clock_of_the_stream_and_names_every_check():
+    async with running_front(engines()) as front:
+        responses = await listen(front, voice(800), silence(2000) + voice(800), report=True, partial_interval_ms=0)
+        for final, begins_ms in zip(finals(responses), (0, 2800), strict=True):
+            (piece,) = final.report.pieces
+            assert begins_ms - 500 <= piece.start_ms <= begins_ms + 100
+            assert begins_ms + 700 <= piece.end_ms <= final.end_ms
+            assert (piece.end, piece.engine_ms) == (transcript_pb2.PIECE_END_AUDIO, 1.0)
+            (check,) = piece.checks
+            assert (check.name, check.value, check.limit) == ("average_log_prob", -1.25, -1.0)
+            assert check.end_ms - check.start_ms == 200
+            assert check.start_ms >= piece.start_ms
+
+
 async def test_who_writes_partials_is_said():
     async with running_front(engines()) as front:
         (live, *_) = await listen(front, voice(300))

@@ -124,6 +124,15 @@ def test_answers_tell_usage_and_timings_by_both_ways(front):
         assert {"engine_ms", "total_ms", "first_output_ms"} <= set(found["timings"])
 
 
+def test_a_report_goes_through_both_processes(front):
+    body = transcribe(front, wav(silence(2000) + voice(1000)), response_format="verbose_json", report="true").json()
+    (piece,) = body["report"]["pieces"]
+    assert 1.4 <= piece["start"] <= 2.1
+    assert piece["ended_by"] == "audio"
+    assert piece["checks"][0]["name"] == "average_log_prob"
+    assert 0 < body["segments"][0]["confidence"] < 1
+
+
 def test_a_long_upload_is_streamed_as_it_is_written_down(front):
     audio = wav(b"".join(voice(16_000) + silence(2_000) for _ in range(6)))
     answer = requests.post(

@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import contextlib
+import os
 import threading
 from collections.abc import AsyncIterator, Iterable
 from typing import BinaryIO, TextIO, TypeVar
@@ -18,8 +19,8 @@ def input_lines(source: TextIO) -> AsyncIterator[str]:
 
 def input_pieces(source: BinaryIO, num_bytes: int) -> AsyncIterator[bytes]:
     """Give what there is, at most ``num_bytes`` at a time, until the end of the input."""
-    read = getattr(source, "read1", source.read)
-    return _read_aside(iter(lambda: read(num_bytes), b""))
+    # Past the buffer: its lock, held by a thread that waits, would abort the interpreter when it ends.
+    return _read_aside(iter(lambda: os.read(source.fileno(), num_bytes), b""))
 
 
 async def _read_aside(source: Iterable[Item]) -> AsyncIterator[Item]:
