@@ -34,7 +34,7 @@ options = { base_url = "https://api.deepseek.com/v1", model = "deepseek-chat", a
 
 [stt]                                   # your own model files
 engine = "whisper"
-options = { model_path = "/srv/models/whisper-small-ct2", threads = 4 }
+options = { model = "/srv/models/whisper-small-ct2", threads = 4 }
 
 [tts]                                   # Higgs Audio v3 TTS from a folder, or from a hub by its id
 engine = "higgs"
