@@ -7,6 +7,7 @@ import torch
 
 from antiphon_server.engine.runner import Draw
 from antiphon_server.model.backbone import Backbone
+from antiphon_server.runtime.cuda.codes import Codes
 from antiphon_server.runtime.cuda.decode_step import DecodeStep
 from antiphon_server.runtime.cuda.graph_runner import INVARIANT_ROWS, GraphRunner
 from antiphon_server.runtime.cuda.state import SlotState
@@ -90,11 +91,13 @@ class Steps:
         self._cache.store.normal_(generator=noise("cache", setting.seed, setting.device))
         max_blocks = 8192 // BLOCK_SIZE
         self._state = SlotState(most, most, max_blocks, first_scratch_block=most * per_slot, device=model.device)
+        self._codes = Codes(model, self.kernels, self._state.num_all)
         for slot in range(most):
-            self._state.begin(slot, Draw(seed=slot, top_k=50))
+            self._state.begin(slot)
+            self._codes.begin(slot, Draw(seed=slot, top_k=50))
             blocks = torch.arange(slot * per_slot, (slot + 1) * per_slot, dtype=torch.int32)
             self._state.tables[slot, :per_slot] = blocks.to(model.device)
-        self._state.sampler.last_rows.random_(0, 1024, generator=noise("rows", setting.seed, setting.device))
+        self._codes.sampler.last_rows.random_(0, 1024, generator=noise("rows", setting.seed, setting.device))
         self.replays, self._most = Replays(setting.device), most
         self._steps: dict[tuple[bool, int], DecodeStep] = {}
 
@@ -105,9 +108,8 @@ class Steps:
     def times(self, bucket: int, *, is_invariant: bool) -> list[float]:
         """Capture a bucket's step, and time it."""
         rows = INVARIANT_ROWS if is_invariant else bucket
-        step = DecodeStep(
-            self._model, self._cache, self._state, self.kernels, bucket=bucket, num_product_rows=max(rows, bucket)
-        )
+        shared = self._model, self._cache, self._state, self.kernels, self._codes
+        step = DecodeStep(*shared, bucket=bucket, num_product_rows=max(rows, bucket))
         step.slots.copy_(torch.arange(bucket))
         self._steps[is_invariant, bucket] = step
         wait_for(self.replays.device.type)  # what the default stream is still filling
@@ -126,7 +128,7 @@ class Steps:
     def _reset(self) -> None:
         with self.replays.lane.entered():
             self._state.lengths[: self._most] = max(1, self._context - self._num // 2)
-            self._state.sampler.is_done[: self._most] = False
+            self._codes.sampler.is_done[: self._most] = False
 
 
 def _host(setting: Setting, record: Record, model: Backbone) -> None:

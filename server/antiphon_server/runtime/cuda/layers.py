@@ -1,11 +1,11 @@
-"""The layers of the backbone on static tensors: matrix products, and small operations between them."""
+"""The layers of a model on static tensors: matrix products, and small operations between them."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from antiphon_server.model.backbone import Backbone
+from antiphon_server.model.qwen3 import Qwen3
 from antiphon_server.runtime.kernels.choice import Kernels
 from antiphon_server.runtime.paged_kv import PagedKV
 
@@ -16,7 +16,7 @@ Attend = Callable[[Tensor, Tensor, Tensor, Tensor], None]
 class Layers:
     """All layers for ``num_rows`` tokens at once, of which the first ``num_tokens`` are real."""
 
-    def __init__(self, model: Backbone, cache: PagedKV, kernels: Kernels, *, num_tokens: int, num_rows: int) -> None:
+    def __init__(self, model: Qwen3, cache: PagedKV, kernels: Kernels, *, num_tokens: int, num_rows: int) -> None:
         """Allocate what lies between the products; rows behind the tokens stay zero."""
         config = model.config
         num_query, num_key = config.num_heads * config.head_dim, config.num_kv_heads * config.head_dim

@@ -7,16 +7,15 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
 from antiphon_server.engine.runner import PrefillPart
-from antiphon_server.model.backbone import Backbone
-from antiphon_server.model.higgs_config import NUM_CODEBOOKS
+from antiphon_server.model.qwen3 import Qwen3
 from antiphon_server.runtime.cuda.layers import Layers
-from antiphon_server.runtime.cuda.row_head import RowHead
+from antiphon_server.runtime.cuda.modality import Modality
 from antiphon_server.runtime.cuda.state import SlotState
 from antiphon_server.runtime.kernels.choice import Kernels
 from antiphon_server.runtime.paged_kv import PagedKV
 
 TOKEN_BUCKETS = (16, 32, 64, 128, 256, 512)
-CONTEXT_BUCKETS = (512, 1024, 2048, 4096, 8192)
+CONTEXT_BUCKETS = (512, 1024, 2048, 4096, 8192, 16_384, 32_768)
 _NUM_CAPTURED_CONTEXTS = 3
 _NUM_NUMBERS = 4
 
@@ -48,37 +47,37 @@ class PrefillStep:
 
     def __init__(
         self,
-        model: Backbone,
+        model: Qwen3,
         cache: PagedKV,
         state: SlotState,
         kernels: Kernels,
+        modality: Modality,
         shape: PrefillShape,
         *,
         num_product_rows: int,
     ) -> None:
         """Allocate what the host fills in; ``num_product_rows`` is of the product behind the last token."""
-        self._model, self._cache, self._state, self._kernels, self._shape = model, cache, state, kernels, shape
-        self.inputs = torch.zeros(shape.num_tokens, NUM_CODEBOOKS + 2, dtype=torch.long, device=model.device)
-        """Of each token: its eight codes, its text id, and 1 where the codes count. Padding is text id 0."""
+        self._model, self._cache, self._state, self._modality, self._shape = model, cache, state, modality, shape
+        self.inputs = torch.zeros(shape.num_tokens, modality.position_size, dtype=torch.long, device=model.device)
+        """Of each token what ``Modality.lay_out`` says; padding is zeros."""
         self.span = torch.zeros(_NUM_NUMBERS + state.tables.shape[1], dtype=torch.long, device=model.device)
         """Slot, slot to draw for, first position, number of tokens; then the slot's blocks."""
         self._layers = Layers(model, cache, kernels, num_tokens=shape.num_tokens, num_rows=shape.num_tokens)
-        self._head = RowHead(model, kernels, num_rows=1)
+        self._head = modality.head(1)
         self._last = torch.zeros(num_product_rows, model.config.hidden_size, dtype=model.dtype, device=model.device)
 
     @property
     def rows(self) -> Tensor:
-        """The row drawn behind the part, ``[1, 8]``."""
+        """The row written behind the part, ``[1, row size]``."""
         return self._head.rows
 
     def layout(self, part: PrefillPart) -> tuple[Tensor, Tensor]:
         """Lay out ``inputs`` and ``span`` on the host."""
-        rows = [(*p, 0, 1) if isinstance(p, tuple) else (0,) * NUM_CODEBOOKS + (p, 0) for p in part.positions]
         inputs = torch.zeros(self.inputs.shape, dtype=torch.long)
-        inputs[: len(rows)] = torch.tensor(rows, dtype=torch.long)
+        inputs[: len(part.positions)] = self._modality.lay_out(part)
         span = torch.zeros(self.span.shape, dtype=torch.long)
-        drawing_slot = part.slot if part.is_last else self._state.num_slots  # a scratch slot is done, and draws nothing
-        span[:_NUM_NUMBERS] = torch.tensor((part.slot, drawing_slot, part.first, len(rows)))
+        drawing_slot = part.slot if part.is_last else self._state.num_slots  # what a scratch slot writes, nobody reads
+        span[:_NUM_NUMBERS] = torch.tensor((part.slot, drawing_slot, part.first, len(part.positions)))
         span[_NUM_NUMBERS : _NUM_NUMBERS + len(part.blocks)] = torch.tensor(part.blocks)
         return inputs, span
 
@@ -104,16 +103,10 @@ class PrefillStep:
         def attend(query: Tensor, keys: Tensor, values: Tensor, mixed: Tensor) -> None:
             mixed.copy_(_attended(query, keys[context], values[context], unseen))
 
-        self._embed(steps)
+        self._modality.embed_positions(self.inputs, self._layers.hidden)
         self._layers.run(positions, places, attend)
         self._last[:1] = self._layers.normed.index_select(0, (length - 1).clamp_min(0)[None])
-        self._head.run(self._last, state, drawing_slot)
-
-    def _embed(self, steps: Tensor) -> None:
-        hidden, codes = self._layers.hidden, self.inputs[:, :NUM_CODEBOOKS].contiguous()
-        ids, is_row = self.inputs[:, -2], self.inputs[:, -1:]
-        self._kernels.embed_rows(codes, steps, self._model.code_embedding, hidden)
-        hidden.copy_(torch.where(is_row.bool(), hidden, self._model.embed_text(ids)))
+        self._head.run(self._last, drawing_slot)
 
     def _places(self, table: Tensor, positions: Tensor) -> Tensor:
         size = self._cache.block_size

@@ -58,11 +58,12 @@ class InputRing:
         self._next = 0
 
     def send(self, values: Tensor) -> None:
-        """Fill the target with ``values`` of its shape, behind the lane's work so far."""
+        """Fill the target's first places with ``values`` ``[n, ...]``, behind the lane's work so far."""
         place, self._next = self._next, (self._next + 1) % len(self._places)
         if (mark := self._marks[place]) is not None:
             mark.wait()  # the copy of `depth` sends ago: long done, unless the device is far behind
-        self._places[place].copy_(values)
+        filled = self._places[place][: len(values)]
+        filled.copy_(values)
         with self._lane.entered():
-            self._target.copy_(self._places[place], non_blocking=True)
+            self._target[: len(values)].copy_(filled, non_blocking=True)
         self._marks[place] = self._lane.mark()

@@ -1,17 +1,13 @@
-"""What the device knows of every slot, so that a decode step needs nothing from the host but which slots take part."""
+"""Where every slot stands in the cache, kept on the device so that a decode step needs nothing from the host but which slots take part."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from antiphon_server.engine.runner import Draw
-from antiphon_server.model.higgs_config import CODE_VOCABULARY
-from antiphon_server.runtime.sampler import SamplerState
-
 
 class SlotState:
-    """Delay machine, block table and length of every slot, and of one scratch slot for each padding row.
+    """Block table and length of every slot, and of one scratch slot for each padding row.
 
     Slots ``0`` to ``num_slots - 1`` belong to sequences, scratch slot ``num_slots + row`` to padding row ``row``:
     padding rows write somewhere too, and two of them must not write to the same place.
@@ -23,7 +19,6 @@ class SlotState:
         """Allocate; scratch slot ``i`` owns block ``first_scratch_block + i``."""
         num_all = num_slots + num_padding
         self.num_slots, self.num_padding = num_slots, num_padding
-        self.sampler = SamplerState(num_all, device)
         self.lengths = torch.zeros(num_all, dtype=torch.int32, device=device)
         """Positions in the cache."""
         self.tables = torch.zeros(num_all, max_blocks, dtype=torch.int32, device=device)
@@ -35,14 +30,14 @@ class SlotState:
         """1 for sequences, 0 for scratch slots, whose length stays 0."""
         self.is_real[num_slots:] = 0
 
-    def begin(self, slot: int, draw: Draw) -> None:
-        """Take a slot for a new sequence."""
-        self.sampler.begin(slot, draw, CODE_VOCABULARY)
-        self.lengths[slot] = 0
+    @property
+    def num_all(self) -> int:
+        """Slots, those of padding rows with them."""
+        return self.num_slots + self.num_padding
 
-    def end(self, slot: int) -> None:
-        """Give a slot back."""
-        self.sampler.end(slot)
+    def begin(self, slot: int) -> None:
+        """Take a slot for a new sequence."""
+        self.lengths[slot] = 0
 
     def padded(self, slots: Sequence[int], num_rows: int) -> Tensor:
         """Fill ``slots`` up to ``num_rows`` with scratch slots: int64 ``[num_rows]`` on the host."""
