@@ -21,11 +21,11 @@ from antiphon_server.model.layout import CODEC_PREFIX
 from antiphon_server.model.memory_plan import BLOCK_SIZE
 from antiphon_server.model.tokenizer import DELIVERY_TAGS, TextTokenizer
 from antiphon_server.runtime.cuda.device import set_numerics
-from antiphon_server.runtime.cuda.graph_runner import GraphRunner, GraphSettings
+from antiphon_server.runtime.cuda.graph_runner import GraphRunner
 from antiphon_server.runtime.cuda.start import start_runner
 from antiphon_server.runtime.higgs_options import HiggsOptions, plan_of
 from antiphon_server.runtime.higgs_runner import HiggsRunner
-from antiphon_server.runtime.starting import DTYPES, device_of, placed, revision
+from antiphon_server.runtime.starting import DTYPES, device_of, graph_settings, placed, revision
 from antiphon_server.telemetry.progress import ProgressLine
 
 MODEL = "higgs-audio-v3-tts"
@@ -91,14 +91,7 @@ def _gpu_runner(
     backbone: Backbone, weights: Mapping[str, Tensor], options: HiggsOptions, num_blocks: int
 ) -> GraphRunner:
     set_numerics()
-    settings = GraphSettings(
-        num_blocks=num_blocks,
-        block_size=BLOCK_SIZE,
-        max_sequences=options.max_concurrent_calls,
-        is_invariant=options.determinism == "batch_invariant",
-        is_eager=not options.graphs,
-    )
-    return start_runner(backbone, weights, settings)
+    return start_runner(backbone, weights, graph_settings(options, num_blocks))
 
 
 def _info(checkpoint: Checkpoint, options: HiggsOptions, num_blocks: int) -> EngineInfo:

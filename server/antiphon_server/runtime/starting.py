@@ -12,10 +12,10 @@ import torch
 from antiphon_server.errors import InvalidField
 from antiphon_server.model.available_memory import available_bytes
 from antiphon_server.model.headers import Stored
-from antiphon_server.model.memory_plan import MemoryPlan
+from antiphon_server.model.memory_plan import BLOCK_SIZE, MemoryPlan
 from antiphon_server.runtime.checkpoint_options import CheckpointOptions
 from antiphon_server.runtime.cuda.device import cuda_device, free_bytes
-from antiphon_server.runtime.cuda.graph_runner import INVARIANT_ROWS
+from antiphon_server.runtime.cuda.graph_runner import INVARIANT_ROWS, GraphSettings
 
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 _COMMIT = re.compile("[0-9a-f]{40}")
@@ -52,6 +52,17 @@ def placed(
         return place(plan)
     except torch.OutOfMemoryError as error:
         raise InvalidField(plan.shortage(available), field="num_blocks") from error
+
+
+def graph_settings(options: CheckpointOptions, num_blocks: int) -> GraphSettings:
+    """Say how the steps of a GPU are built."""
+    return GraphSettings(
+        num_blocks=num_blocks,
+        block_size=BLOCK_SIZE,
+        max_sequences=options.max_concurrent_calls,
+        is_invariant=options.determinism == "batch_invariant",
+        is_eager=not options.graphs,
+    )
 
 
 def revision(folder: Path, tensors: Iterable[Stored], options: CheckpointOptions) -> str:

@@ -16,7 +16,10 @@ from antiphon_server.model.stt.ear import Ear
 from antiphon_server.model.stt.prompt import INSTRUCTION, Thinking
 from antiphon_server.model.stt.vocabulary import stt_tokens
 from antiphon_server.model.tokenizer import TextTokenizer
-from antiphon_server.runtime.starting import DTYPES, device_of, placed, revision
+from antiphon_server.runtime.cuda.device import set_numerics
+from antiphon_server.runtime.cuda.start import start_text_runner
+from antiphon_server.runtime.cuda.text_runner import TextGraphRunner
+from antiphon_server.runtime.starting import DTYPES, device_of, graph_settings, placed, revision
 from antiphon_server.runtime.stt_ask import IDS_PER_S
 from antiphon_server.runtime.stt_options import SttOptions, plan_of
 from antiphon_server.runtime.stt_runner import SttRunner
@@ -65,7 +68,16 @@ def _loaded(checkpoint: SttCheckpoint, options: SttOptions, device: torch.device
     ear = Ear(checkpoint.config, dtype=dtype, device=device)
     decoder = TextDecoder(checkpoint.config, dtype=dtype, device=device)
     checkpoint.fill({**dict(decoder.named()), **ear.weights}, ProgressLine("checkpoint: read", _log.info))
-    runner = SttRunner(
+    thinking = Thinking(options.thinking)
+    if device.type == "cpu":
+        on_cpu = _cpu_runner(ear, decoder, options, num_blocks)
+        return LoadedStt(tokenizer, on_cpu, _info(checkpoint, options, on_cpu), thinking)
+    runner = _gpu_runner(ear, decoder, options, num_blocks)
+    return LoadedStt(tokenizer, runner, _info(checkpoint, options, runner), thinking, runner.gauges)
+
+
+def _cpu_runner(ear: Ear, decoder: TextDecoder, options: SttOptions, num_blocks: int) -> SttRunner:
+    return SttRunner(
         ear,
         decoder,
         num_blocks=num_blocks,
@@ -73,7 +85,11 @@ def _loaded(checkpoint: SttCheckpoint, options: SttOptions, device: torch.device
         max_sequences=options.max_concurrent_calls,
         is_invariant=options.determinism == "batch_invariant",
     )
-    return LoadedStt(tokenizer, runner, _info(checkpoint, options, runner), Thinking(options.thinking))
+
+
+def _gpu_runner(ear: Ear, decoder: TextDecoder, options: SttOptions, num_blocks: int) -> TextGraphRunner:
+    set_numerics()
+    return start_text_runner(ear, decoder, graph_settings(options, num_blocks))
 
 
 def _info(checkpoint: SttCheckpoint, options: SttOptions, runner: Runner) -> EngineInfo:

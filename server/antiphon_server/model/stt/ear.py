@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 from antiphon_server.model.stored_weights import StoredWeights
 from antiphon_server.model.stt.config import SttConfig
 from antiphon_server.model.stt.layout import PROJECTOR, TOWER, ear_shapes
-from antiphon_server.model.stt.mel import log_mel
+from antiphon_server.model.stt.mel import log_mel, mel_filters
 
 _EPS = 1e-5
 
@@ -26,6 +26,7 @@ class Ear:
         self.config, self.dtype = config, dtype
         shapes = ear_shapes(config)
         self.weights = {name: torch.empty(shape, dtype=dtype, device=device) for name, shape in shapes.items()}
+        self._filters = mel_filters().to(device)
 
     def load(self, stored: StoredWeights) -> None:
         """Read the weights.
@@ -37,7 +38,7 @@ class Ear:
 
     def hear_samples(self, chunks: Tensor) -> Tensor:
         """Turn chunks of equal length, ``[B, S]`` at 16 000 Hz in fp32, into positions: ``[B, rows, E]``."""
-        return self.hear(log_mel(chunks))
+        return self.hear(log_mel(chunks, self._filters))
 
     @torch.inference_mode()
     def hear(self, mel: Tensor) -> Tensor:

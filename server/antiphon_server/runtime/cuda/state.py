@@ -1,4 +1,4 @@
-"""Where every slot stands in the cache, kept on the device so that a decode step needs nothing from the host but which slots take part."""
+"""Where every slot stands in the cache. The device knows it: the host only tells a step which slots take part."""
 
 from collections.abc import Sequence
 

@@ -22,6 +22,7 @@ class Kernels:
     gate: Callable[[Tensor, Tensor], None]
     sample: Callable[[SamplerState, Tensor, Tensor, Tensor, Tensor], None]
     snake: Callable[[Tensor, Tensor, Tensor], None]
+    likeliest: Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], None]
 
 
 def choose(*, is_triton: bool) -> Kernels:
@@ -45,4 +46,5 @@ def choose(*, is_triton: bool) -> Kernels:
         gate=function("gate"),
         sample=function("sample"),
         snake=function("snake"),
+        likeliest=function("likeliest"),
     )

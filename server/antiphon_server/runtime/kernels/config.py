@@ -29,6 +29,8 @@ DRAW = Launch(num_warps=4)
 ADVANCE = Launch(num_warps=1)
 GATE = Launch(num_warps=4, block=1024)
 SNAKE = Launch(num_warps=4, block=1024)
+LIKELIEST = Launch(num_warps=4, block=2048)
+BEST_OF_ALL = Launch(num_warps=1)
 
 _NORM_WARPS = ((1024, 2), (2048, 4), (8192, 8))
 """Largest hidden size, warps."""

@@ -9,6 +9,7 @@ import triton.language as tl
 
 from antiphon_server.model.higgs_config import CODE_VOCABULARY, CONTEXT_POSITIONS, NUM_CODEBOOKS, HiggsConfig
 from antiphon_server.runtime.kernels import config
+from antiphon_server.runtime.kernels.likeliest_twin import piece_shape
 from antiphon_server.runtime.kernels.paged_attention_twin import partial_shapes
 from antiphon_server.runtime.sampler import SamplerState
 from support.compiled import Launch, compiled, recorded
@@ -98,6 +99,16 @@ def sample_args(batch):
     )
 
 
+def likeliest_args(batch):
+    return (
+        empty(batch, MODEL.vocabulary),
+        empty(batch, dtype=torch.int64),
+        empty(*piece_shape(batch, MODEL.vocabulary), dtype=torch.float32),
+        empty(NUM_SLOTS, dtype=torch.int64),
+        empty(batch, 2, dtype=torch.int64),
+    )
+
+
 STEP = [
     ("add_norm", add_norm_args),
     ("add_norm", first_norm_args),
@@ -106,6 +117,7 @@ STEP = [
     ("embed_rows", embed_rows_args),
     ("gate", gate_args),
     ("sample", sample_args),
+    ("likeliest", likeliest_args),
 ]
 KERNELS = [*STEP, ("snake", snake_args)]
 

@@ -1,0 +1,85 @@
+"""What a part of a prompt hears, on static tensors: whole chunks of 4 s as graphs, a shorter rest by its own length."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+
+import torch
+from torch import Tensor
+
+from antiphon_server.engine.runner import Heard
+from antiphon_server.model.stt.chunks import CHUNK_SAMPLES, num_rows
+from antiphon_server.model.stt.ear import Ear
+from antiphon_server.runtime.cuda.catalogue import GraphCatalogue
+from antiphon_server.runtime.cuda.lane import Lane
+from antiphon_server.runtime.cuda.ring import InputRing
+from antiphon_server.runtime.stt_ask import CHUNKS_AT_ONCE
+
+_FULL_SCALE = 32_768.0
+_DEPTH = 3
+_BYTES_OF_SAMPLE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class EarShape:
+    """Whole chunks that are heard together."""
+
+    num_chunks: int
+
+
+class EarSteps:
+    """Turns the chunks of a part into rows that its prefill reads, on the lane of the steps.
+
+    Chunks are heard together as they follow each other in their own prompt, never with those of another: how many there
+    are decides their bits.
+    """
+
+    def __init__(self, ear: Ear, lane: Lane, graphs: GraphCatalogue, *, device: torch.device) -> None:
+        """Allocate samples and rows of as many chunks as a part has at most."""
+        self._ear, self._lane, self._graphs = ear, lane, graphs
+        self._samples = torch.zeros(CHUNKS_AT_ONCE * CHUNK_SAMPLES, dtype=torch.int16, device=device)
+        self._inputs = InputRing(lane, _DEPTH, self._samples)
+        num_heard, hidden_size = CHUNKS_AT_ONCE * num_rows(CHUNK_SAMPLES), ear.config.text.hidden_size
+        self.heard = torch.zeros(num_heard, hidden_size, dtype=ear.dtype, device=device)
+        """Rows of the part that was heard last, one chunk's behind the other's."""
+
+    def capture(self) -> None:
+        """Capture every number of whole chunks."""
+        for num_chunks in range(1, CHUNKS_AT_ONCE + 1):
+            self._graphs.capture(EarShape(num_chunks), partial(self._run, num_chunks, CHUNK_SAMPLES, 0))
+
+    def hear(self, chunks: Sequence[Heard]) -> None:
+        """Ask for the rows of ``chunks``.
+
+        Raises:
+            ValueError: If there are more than ``CHUNKS_AT_ONCE``, or one is longer than 4 s.
+        """
+        if len(chunks) > CHUNKS_AT_ONCE or any(_length(chunk) > CHUNK_SAMPLES for chunk in chunks):
+            raise ValueError(f"a part of a prompt holds at most {CHUNKS_AT_ONCE} chunks of 4 s each")
+        first = 0
+        for num_samples, group in groupby(chunks, key=_length):
+            equal = list(group)
+            self._inputs.send(_samples_of(equal))
+            if first == 0 and num_samples == CHUNK_SAMPLES:
+                self._graphs.replay(EarShape(len(equal)))
+            else:
+                with self._lane.entered():
+                    self._run(len(equal), num_samples, first)
+            first += len(equal) * num_rows(num_samples)
+
+    @torch.inference_mode()
+    def _run(self, num_chunks: int, num_samples: int, first: int) -> None:
+        """Hear what is in the samples; their rows are written from ``first`` on."""
+        samples = self._samples[: num_chunks * num_samples].view(num_chunks, num_samples)
+        rows = self._ear.hear_samples(samples.float() / _FULL_SCALE).flatten(0, 1)
+        self.heard[first : first + len(rows)] = rows
+
+
+def _length(chunk: Heard) -> int:
+    return len(chunk.pcm) // _BYTES_OF_SAMPLE
+
+
+def _samples_of(chunks: Sequence[Heard]) -> Tensor:
+    """Lay chunks out one behind the other, ``[samples]``."""
+    return torch.frombuffer(bytearray().join(chunk.pcm for chunk in chunks), dtype=torch.int16)
