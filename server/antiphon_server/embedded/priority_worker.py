@@ -69,7 +69,7 @@ class PriorityWorker:
         Args:
             name: Prefix of their names.
             max_waiting: Jobs that may wait; more are refused.
-            num_places: Jobs that run at once.
+            num_places: Jobs of rank 0 that run at once.
         """
         self._executor = ThreadPoolExecutor(num_places, thread_name_prefix=name)
         self._max_waiting = max_waiting
@@ -79,27 +79,29 @@ class PriorityWorker:
         self._waiting: list[tuple[int, int, int, asyncio.Future[Interruption]]] = []
         self._running: dict[Interruption, int] = {}
 
-    async def run(self, work: Callable[[Interruption], Result], *, rank: int, caller: str = "") -> Result:
+    async def run(
+        self, work: Callable[[Interruption], Result], *, rank: int, caller: str = "", may_interrupt: bool = True
+    ) -> Result:
         """Wait for a turn, run ``work`` in a thread, and return what it returned.
 
-        A job of a lower ``rank`` goes first and interrupts running jobs of a higher one, which then begin anew; none
-        of these begins while one of a lower rank runs. Callers take turns within a rank. Cancelling a waiting job
-        means it never runs; cancelling a running one interrupts it.
+        Jobs of rank 0 go first. One of a higher rank begins when nothing runs, so that those who come next wait for one
+        at the most. A job that ``may_interrupt`` stops running ones of a higher rank, which then begin anew. Callers
+        take turns within a rank. Cancelling a waiting job means it never runs; cancelling a running one interrupts it.
 
         Raises:
             Overloaded: If too many jobs wait.
         """
         while True:
-            interruption = await self._turn(rank, caller)
+            interruption = await self._turn(rank, caller, may_interrupt=may_interrupt)
             try:
                 return await self._started(work, interruption)
             except Interrupted:
                 continue
 
-    async def _turn(self, rank: int, caller: str) -> Interruption:
+    async def _turn(self, rank: int, caller: str, *, may_interrupt: bool) -> Interruption:
         """Wait for a place; it is taken when this returns."""
         for running, running_rank in self._running.items():
-            if rank < running_rank:
+            if may_interrupt and rank < running_rank:
                 running.set()
         turn = self._turns.next_of(caller)
         if self._has_place(rank):
@@ -115,7 +117,7 @@ class PriorityWorker:
             raise
 
     def _has_place(self, rank: int) -> bool:
-        return len(self._running) < self._num_places and all(rank <= other for other in self._running.values())
+        return len(self._running) < (self._num_places if rank == 0 else 1)
 
     def _take_place(self, rank: int, turn: int) -> Interruption:
         self._turns.begin(turn)

@@ -98,7 +98,13 @@ class WhisperTranscriber:
             checks = (FiredCheck("peak", peak, SILENT_PEAK, 0, _ms(samples)),) if len(samples) >= MIN_SAMPLES else ()
             return Transcript((), iso_code(language), None, 0.0, checks=checks)
         work = partial(self._listen, samples=samples, job=job, language=language)
-        return await self._worker.run(work, rank=PARTIAL_RANK if job.is_partial else FINAL_RANK, caller=job.caller)
+        is_awaited = not job.is_partial or job.is_likely_final
+        return await self._worker.run(
+            work,
+            rank=FINAL_RANK if is_awaited else PARTIAL_RANK,
+            caller=job.caller,
+            may_interrupt=not job.is_partial,
+        )
 
     async def warm_up(self) -> None:
         """Listen twice to a second of sound; the second time says how long a transcript takes."""

@@ -224,6 +224,8 @@ class ListenJob:
     temperature: float = 0.0
     is_partial: bool = False
     """A partial may be less exact, and gives way to finals."""
+    is_likely_final: bool = False
+    """A partial that becomes the final if nothing more is said: it waits no longer than finals do, and stops nobody."""
     thinking: str = "AUTO"
     """AUTO, ON or OFF; for transcribers that ``supports_thinking``."""
     caller: str = ""

@@ -15,6 +15,8 @@ _MAX_AHEAD_MS = 2_000
 """Audio further ahead of the clock is not spoken now: its pauses say nothing of when it ends."""
 _PAUSE_MS = 200
 """Silence after which the end of the utterance is likely enough to write it down on trial."""
+_SHORT_PAUSE_MS = 64
+"""Silence after which the utterance may have ended: two windows of voice activity."""
 _ENOUGH_MORE_MS = 1_000
 """With less than this after a pause, a model has not heard enough to change its mind about what was before it."""
 _WIDE_STOPS = "\u3002\uff01\uff1f\u3001\uff0c"
@@ -30,6 +32,8 @@ class Guess:
     voice_end_ms: float
     may_be_final: bool = True
     """False where finals have times that partials have not."""
+    is_urgent: bool = False
+    """It waits no longer than a final would."""
 
     @property
     def heard(self) -> Transcript | None:
@@ -117,9 +121,9 @@ class Partials:
             guess.task.result()
         return guess is None or (guess.task.done() and stretch.voice_end_ms > guess.voice_end_ms)
 
-    def _is_pause(self, stretch: Stretch) -> bool:
+    def _is_pause(self, stretch: Stretch, least_ms: float = _PAUSE_MS) -> bool:
         is_live = stretch.end_ms <= (time.monotonic() - self._began_at) * 1000 + _MAX_AHEAD_MS
-        return is_live and stretch.end_ms - stretch.voice_end_ms >= _PAUSE_MS
+        return is_live and stretch.end_ms - stretch.voice_end_ms >= least_ms
 
     def _start(self, stretch: Stretch, hearing: UtteranceHearing, *, is_shown: bool) -> None:
         if self._is_before_pause:
@@ -127,15 +131,18 @@ class Partials:
         if is_shown:
             self._shown_at = time.monotonic()
         may_be_final = not (self._settings.word_times or self._settings.segment_times)
-        task = self._scribe.begin(self._make(stretch, hearing, is_shown=is_shown))
-        self._guess = Guess(task, stretch.start_ms, stretch.voice_end_ms, may_be_final)
+        is_urgent = may_be_final and self._is_pause(stretch, _SHORT_PAUSE_MS)
+        task = self._scribe.begin(self._make(stretch, hearing, is_shown=is_shown, is_urgent=is_urgent))
+        self._guess = Guess(task, stretch.start_ms, stretch.voice_end_ms, may_be_final, is_urgent)
 
-    async def _make(self, stretch: Stretch, hearing: UtteranceHearing, *, is_shown: bool) -> Transcript | None:
+    async def _make(
+        self, stretch: Stretch, hearing: UtteranceHearing, *, is_shown: bool, is_urgent: bool
+    ) -> Transcript | None:
         up_to_ms = stretch.end_ms
         _, pcm = stretch.voiced(self._settings.prefix_padding_ms)
         if not pcm:
             return None
-        transcript = await self._scribe.transcribe(pcm, is_partial=True)
+        transcript = await self._scribe.transcribe(pcm, is_partial=True, is_likely_final=is_urgent)
         partial = hearing.partial(transcript.text, up_to_ms) if is_shown else None
         if partial is not None:
             await asyncio.shield(asyncio.ensure_future(self._emit(partial)))  # a write is never cancelled half-way
@@ -143,12 +150,16 @@ class Partials:
 
 
 async def outcome(guess: Guess | None, stretch: Stretch | None) -> Transcript | None:
-    """End a guess; its transcript if it heard all voice of ``stretch`` and may be the final, else None."""
+    """End a guess; its transcript if it heard all voice of ``stretch`` and may be the final, else None.
+
+    One that others' finals hold up is not waited for.
+    """
     if guess is None:
         return None
     is_whole = (
         stretch is not None
         and guess.may_be_final
+        and (guess.is_urgent or guess.task.done())
         and (guess.start_ms, guess.voice_end_ms) == (stretch.start_ms, stretch.voice_end_ms)
     )
     if not is_whole:

@@ -30,12 +30,13 @@ class Scribe:
             self._info = await self._transcriber.info()
         return self._info
 
-    async def transcribe(self, pcm: bytes, *, is_partial: bool) -> Transcript:
+    async def transcribe(self, pcm: bytes, *, is_partial: bool, is_likely_final: bool = False) -> Transcript:
         """Write audio down.
 
         Args:
             pcm: 16 000 Hz s16le.
             is_partial: It gives way to finals, and has no times.
+            is_likely_final: Of a partial: somebody may be waiting for it already.
 
         Raises:
             SpeechError: Whatever the engine reports.
@@ -51,6 +52,7 @@ class Scribe:
             segment_times=settings.segment_times and not is_partial,
             temperature=settings.temperature,
             is_partial=is_partial,
+            is_likely_final=is_likely_final,
             thinking=settings.thinking,
             caller=settings.caller,
             due_at=settings.due_at,

@@ -138,3 +138,23 @@ async def test_a_caller_with_many_jobs_does_not_hold_up_one_with_few():
     gate.go.set()
     await asyncio.gather(first, *jobs)
     assert order == ["many 1", "few  1", "many 2", "few  2", "many 3"]
+
+
+async def test_patient_jobs_run_one_at_a_time_so_that_who_comes_next_waits_for_one():
+    worker, gates = PriorityWorker("test", max_waiting=4, num_places=3), [Gate(), Gate()]
+    jobs = [asyncio.create_task(worker.run(gate, rank=1)) for gate in gates]
+    await until_started(gates[0])
+    assert not gates[1].started.is_set()
+    gates[0].go.set()
+    await until_started(gates[1])
+    gates[1].go.set()
+    assert await asyncio.gather(*jobs) == ["gate", "gate"]
+
+
+async def test_an_urgent_job_that_may_not_interrupt_runs_beside_a_patient_one():
+    worker, patient = PriorityWorker("test", max_waiting=4, num_places=2), Gate()
+    job = asyncio.create_task(worker.run(patient, rank=1))
+    await until_started(patient)
+    assert await worker.run(lambda _: "urgent", rank=0, may_interrupt=False) == "urgent"
+    patient.go.set()
+    assert await job == "gate"
