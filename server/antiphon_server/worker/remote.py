@@ -165,8 +165,7 @@ class RemoteLiveTranscript:
 
     async def close(self) -> None:
         """Free the state; a second time does nothing."""
-        if self._line.is_up:
-            await self._line.ask("live_transcriber", "close", self._id)
+        await _closed(self._line, "live_transcriber", self._id)
 
 
 class RemoteLiveTranscriber(_Face):
@@ -204,8 +203,7 @@ class RemoteVoiceStream:
 
     async def close(self) -> None:
         """Free the state; a second time does nothing."""
-        if self._line.is_up:
-            await self._line.ask("voice_activity", "close", self._id)
+        await _closed(self._line, "voice_activity", self._id)
 
 
 class RemoteVoiceActivity(_Face):
@@ -232,6 +230,12 @@ async def _opened(line: Line, role: Role, stream_id: int, *args: object) -> None
         if line.is_up:
             line.tell(role, "close", stream_id)  # it may have been opened before the cancel came
         raise
+
+
+async def _closed(line: Line, role: Role, stream_id: int) -> None:
+    """End a stream that lives in the child. A caller who does not wait for that must not take it back."""
+    if line.is_up:
+        await asyncio.wait({line.tell(role, "close", stream_id).ended})
 
 
 def _too_large(pcm: bytes, large: FrameTooLarge) -> BodyTooLarge:

@@ -85,6 +85,22 @@ async def test_an_utterance_whose_caller_went_while_it_was_opened_is_freed(tmp_p
         assert size(opened) == size(closed)
 
 
+async def test_an_utterance_is_freed_though_its_caller_does_not_wait_for_that(tmp_path: Path):
+    closed = tmp_path / "closed"
+    async with engine_process(live_transcriber={"closed_path": str(closed), "max_streams": 1}) as process:
+        transcript = await process.live_transcriber.open("en")
+        closing = asyncio.create_task(transcript.close())
+        while not process.num_calls:
+            await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.wait({closing})
+        async with asyncio.timeout(START_LIMIT_S):
+            while process.num_calls:
+                await asyncio.sleep(0.002)
+        assert size(closed) == 1
+        await (await process.live_transcriber.open("en")).close()
+
+
 async def test_a_failed_push_ends_nothing_else():
     async with engine_process(live_transcriber={"fail_at_push": 1}) as process:
         transcript = await process.live_transcriber.open("en")
