@@ -20,6 +20,8 @@ from support.listening import make_listening, pcm_of
 
 OPEN = {"guard": False}
 SECOND = pcm_of(1, 16_000)
+SHORT = pcm_of(3, 12_000)
+"""It is answered with two ids, where others take all that there may be."""
 
 
 @pytest.fixture(scope="module")
@@ -42,19 +44,19 @@ def hear(engine, pcm=SECOND, **job):
 
 
 def test_a_transcript_has_text_language_counts_and_confidence(engine):
-    heard = hear(engine)
+    heard = hear(engine, SHORT)
     [segment] = heard.segments
     assert heard.text
     assert heard.language == "en"
-    assert (segment.start_ms, segment.end_ms) == (0, 1000)
+    assert (segment.start_ms, segment.end_ms) == (0, 750)
     assert segment.average_log_prob < -1  # noise, and it says so
-    assert heard.input_tokens > 13  # rows of a second, behind its instruction
+    assert heard.input_tokens > 9  # rows of the sound, behind its instruction
     assert heard.output_tokens == len(segment.tokens) > 0
     assert heard.engine_ms > 0
 
 
 def test_what_the_model_is_very_unsure_of_is_left_out_and_named(engine):
-    heard = hear(engine, options={})
+    heard = hear(engine, SHORT, options={})
     assert heard.text == ""
     assert [one.why for one in heard.left_out][:1] == ["UNSURE"]
     assert "average_log_prob" in {check.name for check in heard.checks}
@@ -67,12 +69,12 @@ def test_silence_is_not_given_to_the_model(engine):
 
 def test_the_same_sound_is_the_same_text_in_company(engine):
     async def together():
-        jobs = [ListenJob(pcm=pcm_of(seed, 4_000 * seed), options=OPEN) for seed in range(1, 6)]
+        jobs = [ListenJob(pcm=pcm_of(seed, 4_000 * seed), options=OPEN) for seed in (1, 2, 3)]
         return await asyncio.gather(*(engine.transcribe(job) for job in jobs))
 
     texts = [heard.text for heard in asyncio.run(together())]
-    assert texts == [hear(engine, pcm_of(seed, 4_000 * seed)).text for seed in range(1, 6)]
-    assert len(set(texts)) >= 4
+    assert texts == [hear(engine, pcm_of(seed, 4_000 * seed)).text for seed in (1, 2, 3)]
+    assert len(set(texts)) == 3
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,10 @@ def test_the_same_sound_is_the_same_text_in_company(engine):
 def test_what_it_cannot_do_is_refused_by_name(engine, job, said):
     with pytest.raises(InvalidField, match=said):
         hear(engine, **job)
-    assert hear(engine, language="en-GB").text == hear(engine).text
+
+
+def test_a_dialect_of_its_language_is_its_language(engine):
+    assert hear(engine, SHORT, language="en-GB").text == hear(engine, SHORT).text
 
 
 def test_sound_that_does_not_fit_is_refused_by_its_positions(engine):
@@ -102,7 +107,7 @@ def test_sound_that_does_not_fit_is_refused_by_its_positions(engine):
 def test_a_deadline_that_passes_is_a_refusal_and_frees_the_place(engine, loaded_stt):
     with pytest.raises(DeadlineTooShort):
         hear(engine, due_at=time.monotonic() - 1)
-    assert hear(engine).text
+    assert hear(engine, SHORT).text
     stats = asyncio.run(engine.stats())
     assert stats.gauges["running"] == stats.gauges["waiting"] == stats.gauges["blocks_held"] == 0
 
