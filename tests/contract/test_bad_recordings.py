@@ -5,7 +5,7 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -30,65 +30,85 @@ KEY = "00112233445566778899aabbccddeeff"
 CENC = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": KEY, "encryption_kid": KEY}
 
 
+@dataclass(frozen=True)
+class File:
+    """A recording and its end; ``make`` runs once, and not before a test needs it."""
+
+    make: Callable[[], bytes]
+    reason: str = ""
+    """Empty: it is heard."""
+    word: str = ""
+    """A part of the message."""
+
+    @property
+    def data(self) -> bytes:
+        return _made(self)
+
+
 @cache
-def files() -> dict[str, tuple[bytes, str, str]]:
-    """Name, then bytes, reason (empty: it is heard) and a part of the message."""
-    sound = tone(rate_hz=16_000)
-    loud = sound.tobytes()
+def _made(file: File) -> bytes:
+    return file.make()
+
+
+def sound() -> np.ndarray:
+    return tone(rate_hz=16_000)
+
+
+def one_of_eight() -> bytes:
+    samples = np.zeros((32_000, 8), "<i2")
+    samples[:, 1] = 2 * sound()[0]
+    return wav_of(samples.tobytes(), channels=8)
+
+
+def untrue_flac() -> bytes:
     flac = recorded("flac", "flac")
-    bad = {
-        "empty": (b"", "empty"),
-        "wav without samples": (wav_of(b""), "less than one sample"),
-        "flac without samples": (recorded("flac", "flac", [tone(0.0)]), "less than one sample"),
-        "film without sound": (film_without_sound("mp4"), "no audio stream"),
-        "encrypted m4a": (recorded("mp4", "aac", **CENC), "encrypted"),
-        "protected m4a": (recorded("ipod", "aac").replace(b"mp4a", b"drms", 1), "encrypted"),
-        "encrypted webm": (encrypted_matroska(), "encrypted"),
-        "locked zip named mp3": (b"PK\x03\x04\x14\0\1\0" + np.random.default_rng(6).bytes(9_000), "ZIP"),
-        "web page": (b"<!doctype html><title>404</title>" * 9, "HTML"),
-        "text": (b"hello world\n" * 99, "text"),
-        "noise": (np.random.default_rng(7).bytes(50_000), "kind"),
-        "wav that promises more": (wav_of(loud, says_bytes=10**6), "truncated"),
-        "flac that promises more": (flac[:22] + (400_000).to_bytes(4) + flac[26:], "truncated"),
-        **{f"half a {kind}": (data[: len(data) // 2], "") for kind, data in _commonly_cut().items()},
-    }
-    long = {
-        "a day of silence in opus": (opus_silence(86_400), f"{MAX_AUDIO_S} s"),
-        "a minute of opus that says a second": (opus_silence(60, says_s=1), f"{MAX_AUDIO_S} s"),
-    }
-    eight = np.zeros((32_000, 8), "<i2")
-    eight[:, 1] = sound[0]
-    good = {
-        "wav": wav_of(loud),
-        "8 bits": wav_of((sound // 256 + 128).astype(np.uint8).tobytes(), bits=8),
-        "192 kHz": wav_of(tone(rate_hz=192_000).tobytes(), rate_hz=192_000),
-        "7 channels": wav_of(np.repeat(sound.T, 7, axis=1).tobytes(), channels=7),
-        "one channel of 8": wav_of((eight * 2).tobytes(), channels=8),
-        "film": recorded("webm", "libopus", film_s=3.0, late_s=1.0),
-        "two tracks": recorded("matroska", "aac", [tone(), tone()], default=1),
-        "joined mp3": recorded("mp3", "libmp3lame") * 2,
-        "joined ogg": recorded("ogg", "libopus") * 2,
-        "3gp": recorded("3gp", "aac", rate_hz=16_000),
-        "caf": recorded("caf", "pcm_s16le"),
-        "aiff": recorded("aiff", "pcm_s16be"),
-    }
-    return {
-        **{name: (data, "BAD_AUDIO", word) for name, (data, word) in bad.items()},
-        **{name: (data, "AUDIO_TOO_LONG", word) for name, (data, word) in long.items()},
-        **{name: (data, "", "") for name, data in good.items()},
-    }
+    return flac[:22] + (400_000).to_bytes(4) + flac[26:]
 
 
-def _commonly_cut() -> dict[str, bytes]:
-    muxers = {
-        "mp3": "libmp3lame",
-        "wav": "pcm_s16le",
-        "flac": "flac",
-        "ogg": "libopus",
-        "ipod": "aac",
-        "webm": "libopus",
-    }
-    return {muxer: recorded(muxer, codec, [tone(4.0)]) for muxer, codec in muxers.items()}
+def half(muxer: str, codec: str) -> bytes:
+    data = recorded(muxer, codec, [tone(4.0)])
+    return data[: len(data) // 2]
+
+
+def bad(make: Callable[[], bytes], word: str) -> File:
+    return File(make, "BAD_AUDIO", word)
+
+
+def long(make: Callable[[], bytes]) -> File:
+    return File(make, "AUDIO_TOO_LONG", f"{MAX_AUDIO_S} s")
+
+
+FILES = {
+    "empty": bad(bytes, "empty"),
+    "wav without samples": bad(lambda: wav_of(b""), "less than one sample"),
+    "flac without samples": bad(lambda: recorded("flac", "flac", [tone(0.0)]), "less than one sample"),
+    "film without sound": bad(lambda: film_without_sound("mp4"), "no audio stream"),
+    "encrypted m4a": bad(lambda: recorded("mp4", "aac", **CENC), "encrypted"),
+    "protected m4a": bad(lambda: recorded("ipod", "aac").replace(b"mp4a", b"drms", 1), "encrypted"),
+    "encrypted webm": bad(encrypted_matroska, "encrypted"),
+    "locked zip named mp3": bad(lambda: b"PK\x03\x04\x14\0\1\0" + np.random.default_rng(6).bytes(9_000), "ZIP"),
+    "web page": bad(lambda: b"<!doctype html><title>404</title>" * 9, "HTML"),
+    "noise": bad(lambda: np.random.default_rng(7).bytes(50_000), "kind"),
+    "wav that promises more": bad(lambda: wav_of(sound().tobytes(), says_bytes=10**6), "truncated"),
+    "flac that promises more": bad(untrue_flac, "truncated"),
+    "half a mp3": bad(lambda: half("mp3", "libmp3lame"), ""),
+    "half a wav": bad(lambda: half("wav", "pcm_s16le"), ""),
+    "half a flac": bad(lambda: half("flac", "flac"), ""),
+    "half a ogg": bad(lambda: half("ogg", "libopus"), ""),
+    "half a m4a": bad(lambda: half("ipod", "aac"), ""),
+    "a day of silence in opus": long(lambda: opus_silence(86_400)),
+    "a minute of opus that says a second": long(lambda: opus_silence(60, says_s=1)),
+    "wav": File(lambda: wav_of(sound().tobytes())),
+    "8 bits": File(lambda: wav_of((sound() // 256 + 128).astype(np.uint8).tobytes(), bits=8)),
+    "192 kHz": File(lambda: wav_of(tone(rate_hz=192_000).tobytes(), rate_hz=192_000)),
+    "7 channels": File(lambda: wav_of(np.repeat(sound().T, 7, axis=1).tobytes(), channels=7)),
+    "one channel of 8": File(one_of_eight),
+    "film": File(lambda: recorded("webm", "libopus", film_s=3.0, late_s=1.0)),
+    "two tracks": File(lambda: recorded("matroska", "aac", [tone(), tone()], default=1)),
+    "joined mp3": File(lambda: recorded("mp3", "libmp3lame") * 2),
+    "joined ogg": File(lambda: recorded("ogg", "libopus") * 2),
+    "3gp": File(lambda: recorded("3gp", "aac", rate_hz=16_000)),
+}
 
 
 @dataclass(frozen=True)
@@ -167,13 +187,13 @@ async def everywhere(stubs: Stubs, http: aiohttp.ClientSession, data: bytes) -> 
     return dict(zip(calls, await asyncio.gather(*calls.values()), strict=True))
 
 
-@pytest.mark.parametrize("name", files())
+@pytest.mark.parametrize("name", FILES)
 async def test_a_recording_ends_alike_on_every_transport(doors, name):
-    data, reason, word = files()[name]
+    file = FILES[name]
     async with callers(doors) as (stubs, http):
-        for transport, (found, text) in (await everywhere(stubs, http, data)).items():
-            assert found == reason, (transport, text)
-            assert word in text if reason else text == HEARD, transport
+        for transport, (found, text) in (await everywhere(stubs, http, file.data)).items():
+            assert found == file.reason, (transport, text)
+            assert file.word in text if file.reason else text == HEARD, transport
     assert list(doors.spool.iterdir()) == []
 
 
@@ -186,8 +206,8 @@ async def test_no_bytes_at_all_are_refused_but_a_microphone_may_stay_silent(door
 
 
 def test_the_command_names_each_file_with_its_reason_and_writes_the_others_down(doors, tmp_path):
-    for name, (data, _, _) in files().items():
-        (tmp_path / f"{name}.mp3").write_bytes(data)
+    for name, file in FILES.items():
+        (tmp_path / f"{name}.mp3").write_bytes(file.data)
     command = [
         sys.executable,
         "-m",
@@ -200,15 +220,19 @@ def test_the_command_names_each_file_with_its_reason_and_writes_the_others_down(
     ended = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
     assert ended.returncode == 3
     lines = ended.stderr.splitlines()
-    for name, (_, reason, word) in files().items():
+    for name, file in FILES.items():
         found = [line for line in lines if f"/{name}.mp3: " in line]
         assert len(found) == 1, (name, lines)
-        assert (word in found[0] and found[0].endswith(f"({reason})")) if reason else f"{name}.txt" in found[0]
-        assert (tmp_path / f"{name}.txt").exists() == (not reason)
+        if file.reason:
+            assert file.word in found[0]
+            assert found[0].endswith(f"({file.reason})")
+        else:
+            assert f"{name}.txt" in found[0]
+        assert (tmp_path / f"{name}.txt").exists() == (not file.reason)
 
 
 async def test_a_bad_recording_disturbs_no_other_call(doors):
-    good, bad = files()["wav"][0], files()["half a flac"][0]
+    pair = FILES["wav"].data, FILES["half a flac"].data
     async with callers(doors) as (stubs, http):
-        ends = await asyncio.gather(*(everywhere(stubs, http, data) for data in (good, bad)))
+        ends = await asyncio.gather(*(everywhere(stubs, http, data) for data in pair))
     assert [{reason for reason, _ in end.values()} for end in ends] == [{""}, {"BAD_AUDIO"}]

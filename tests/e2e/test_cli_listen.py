@@ -133,10 +133,9 @@ def test_a_report_follows_the_words_and_stands_in_json(antiphon, tmp_path):
 
 
 def test_an_option_that_is_refused_ends_the_run_at_once(antiphon, tmp_path):
-    for number in range(3):
+    for number in range(2):
         (tmp_path / f"talk{number}.wav").write_bytes(wav(voice(300)))
-    for how in (["."], ["talk1.wav", "talk2.wav"]):
-        done = antiphon("transcribe", *how, "--language", "eng")
-        assert done.returncode == 1
-        (line,) = done.stderr.decode().splitlines()
-        assert "does not know the language 'eng'; there is en" in line
+    done = antiphon("transcribe", ".", "--language", "eng")
+    assert done.returncode == 1
+    (line,) = done.stderr.decode().splitlines()
+    assert "does not know the language 'eng'; there is en" in line

@@ -1,6 +1,7 @@
 """Higgs Audio v3 STT with tiny seeded weights behind a real server: how it is served, not what it hears."""
 
 import re
+import time
 import urllib.request
 
 import grpc
@@ -35,10 +36,10 @@ def stub(server):
         yield pb_grpc.TranscriptionServiceStub(channel)
 
 
-def once(stub, seconds=1.5, **config):
+def once(stub, seconds=0.75, **config):
     raw = audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=16_000)
     asked = pb.TranscriptionConfig(**{"format": raw, "options": OPEN, **config})
-    return stub.TranscribeOnce(pb.TranscribeOnceRequest(config=asked, audio=pcm_of(1, round(16_000 * seconds))))
+    return stub.TranscribeOnce(pb.TranscribeOnceRequest(config=asked, audio=pcm_of(3, round(16_000 * seconds))))
 
 
 def test_it_answers_by_its_name_with_text_counts_and_a_report(stub):
@@ -84,4 +85,5 @@ def test_its_figures_are_on_the_metrics_page(server, stub):
         if found := re.search(r'antiphon_engine_rows_total\{engine="stt"\} ([0-9.]+)', text):
             assert float(found[1]) > 0
             return
+        time.sleep(0.1)
     pytest.fail("no rows of stt on the metrics page")

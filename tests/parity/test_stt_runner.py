@@ -55,7 +55,7 @@ def asks(tokenizer):
 
 def short(ask):
     """The same with an answer of a few ids."""
-    return replace(ask, max_rows=24)
+    return replace(ask, max_rows=16)
 
 
 def answers(parts, asks, *, max_sequences=4):
@@ -98,15 +98,15 @@ def test_ids_and_ends_are_those_of_the_public_implementation(checkpoint, parts, 
         log_probs = scores.log_softmax(-1).max(-1).values[: len(sequence.rows)]
         assert [row[1] for row in sequence.rows] == pytest.approx((log_probs * 1000).tolist(), abs=1.5)
         num_clear, num_ids = num_clear + int(is_clear.sum()), num_ids + len(drawn)
-    assert num_clear >= 0.98 * num_ids >= 80
+    assert num_clear >= 0.98 * num_ids >= 60
     assert {sequence.finish for sequence in found} >= {Finish.STOP}
     assert not any(STOP_IDS & set(ids(sequence)) for sequence in found)
 
 
 def test_an_answer_alone_has_the_bits_of_one_among_others(parts, asks):
     together = [sequence.rows for sequence in answers(parts, asks)]
-    alone = [answers(parts, [ask])[0].rows for ask in asks[::2]]
-    assert alone == together[::2]
+    alone = [answers(parts, [ask])[0].rows for ask in asks[::3]]
+    assert alone == together[::3]
 
 
 def test_sound_of_more_than_one_part_is_answered_as_in_one(parts, tokenizer):
@@ -117,4 +117,4 @@ def test_sound_of_more_than_one_part_is_answered_as_in_one(parts, tokenizer):
     assert len(ask.prompt) == ask.num_prefix + 400 + 38 + NUM_BEHIND
     one, other = (answers(parts, [each])[0].rows for each in (ask, replace(ask, cuts=())))
     assert [row[0] for row in one] == [row[0] for row in other]
-    assert len(one) == 24
+    assert len(one) == 16

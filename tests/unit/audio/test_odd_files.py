@@ -76,7 +76,7 @@ def test_mp3_may_be_joined_and_have_junk_in_front(front):
     assert abs(seconds(heard(front + one + one)) - 4.0) < 0.2
 
 
-@pytest.mark.parametrize("num_channels", [6, 7, 8, 9, 16, 32])
+@pytest.mark.parametrize("num_channels", [6, 7, 9, 32])
 def test_many_channels_are_mixed_down(num_channels):
     samples = heard(wav_of(np.repeat(tone(rate_hz=HEARD_HZ).T, num_channels, axis=1).tobytes(), channels=num_channels))
     assert abs(seconds(samples) - 2.0) < 0.01
@@ -96,9 +96,7 @@ def test_one_channel_among_silent_ones_is_heard(num_channels):
         assert found.max() > 9_830 / num_channels - 50
 
 
-@pytest.mark.parametrize(
-    "says_bytes", [0, 0x7FFF_0000, 0x7FFF_F000, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFDB, 0xFFFF_FFFF]
-)
+@pytest.mark.parametrize("says_bytes", [0, 0x7FFF_0000, 0x7FFF_FFFF, 0xFFFF_FFDB, 0xFFFF_FFFF])
 def test_a_wav_of_unknown_size_lasts_until_its_bytes_end(says_bytes):
     data = wav_of(tone(rate_hz=HEARD_HZ).tobytes(), says_bytes=says_bytes)
     assert seconds(heard(data)) == seconds(live(data)) == 2.0
@@ -118,7 +116,7 @@ def test_every_kind_of_plain_sample_is_heard_alike(kind, subtype):
     assert np.abs(heard(file.getvalue()) - samples).max() <= (256 if subtype.endswith("8") else 2)
 
 
-@pytest.mark.parametrize("rate_hz", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000, 192_000])
+@pytest.mark.parametrize("rate_hz", [8_000, 11_025, 44_100, 48_000, 192_000])
 def test_a_tone_stays_the_same_from_any_rate_and_what_cannot_be_kept_vanishes(rate_hz):
     kept = wav_of(tone(1.0, hz=1_000, rate_hz=rate_hz).tobytes(), rate_hz=rate_hz)
     for samples in (heard(kept), live(kept)):

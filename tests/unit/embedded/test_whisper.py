@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from antiphon_server.embedded.weights import WHISPER_JOINED_SHA256
 from antiphon_server.embedded.whisper import _heard
 from antiphon_server.embedded.whisper_languages import whisper_code
 from antiphon_server.engine.protocol import ListenJob, SpeechChunk, SpeechJob
@@ -162,8 +163,9 @@ async def test_a_cancelled_job_leaves_the_engine_free(transcriber, fox):
     assert word_error_rate(FOX, (await transcriber.transcribe(ListenJob(pcm=fox, language="en"))).text) == 0
 
 
-async def test_info_lists_the_languages_it_takes(transcriber):
+async def test_base_from_the_wheels_is_the_default_and_lists_the_languages_it_takes(transcriber):
     info = await transcriber.info()
+    assert (info.model, info.revision) == ("whisper-base", WHISPER_JOINED_SHA256)
     assert len(info.languages) == 99
     assert {"en", "de", "zh", "jv"} <= set(info.languages)
     assert info.supports_translation

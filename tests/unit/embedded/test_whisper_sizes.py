@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from antiphon_server.embedded import whisper
-from antiphon_server.embedded.weights import WHISPER_JOINED_SHA256, joined_whisper, sha256_of
+from antiphon_server.embedded.weights import joined_whisper, sha256_of
 from antiphon_server.embedded.whisper_files import HUB_IDS, size_name
 from antiphon_server.embedded.whisper_layout import NotWhisper, WhisperLayout, read_layout
 from antiphon_server.embedded.whisper_options import whisper_options
@@ -19,7 +20,12 @@ from support.tiny_whisper import TinyWhisper
 
 pytestmark = pytest.mark.models
 MODEL_CACHE = Path(__file__).parents[3] / ".cache" / "models"
-SOUND = (np.random.default_rng(2).standard_normal(32_000) * 3000).astype("<i2").tobytes()
+SOUND = (np.random.default_rng(2).standard_normal(8_000) * 3000).astype("<i2").tobytes()
+
+
+def heard_once(**job) -> ListenJob:
+    """A job that is tried once: a model of noise would use up all tries and ids."""
+    return ListenJob(pcm=SOUND, temperature=0.1, **job)
 
 
 @pytest.fixture(scope="module")
@@ -57,25 +63,20 @@ async def test_large_v3_has_its_name_its_languages_and_its_own_mels(large):
     assert "yue" in info.languages
     assert info.supports_translation
     assert engine._model.feature_extractor.mel_filters.shape[0] == 128
-    heard = await engine.transcribe(ListenJob(pcm=SOUND, language="yue", is_translation=True, word_times=True))
+    heard = await engine.transcribe(heard_once(language="yue", is_translation=True, word_times=True))
     assert heard.engine_ms > 0
     assert heard.checks, "noise of noise passes some limit"
-    assert (await engine.transcribe(ListenJob(pcm=SOUND))).language_confidence is not None
+    assert (await engine.transcribe(heard_once())).language_confidence is not None
 
 
-async def test_mels_follow_the_weights_where_nothing_else_says_them(large, tmp_path):
+async def test_a_bare_model_is_heard_by_its_weights_and_has_to_be_told_the_language(large, tmp_path):
     bare = Path(shutil.copytree(large, tmp_path / "bare"))
     (bare / "preprocessor_config.json").unlink()
+    about = json.loads((bare / "config.json").read_text())
+    (bare / "config.json").write_text(json.dumps({**about, "lang_ids": []}))
     engine = await whisper.create({"model": str(bare)})
     assert engine._model.feature_extractor.mel_filters.shape[0] == 128
     assert (await engine.info()).model == "bare"
-
-
-async def test_a_model_that_does_not_say_its_languages_has_to_be_told(large, tmp_path):
-    mute = Path(shutil.copytree(large, tmp_path / "mute"))
-    about = json.loads((mute / "config.json").read_text())
-    (mute / "config.json").write_text(json.dumps({**about, "lang_ids": []}))
-    engine = await whisper.create({"model": str(mute)})
     with pytest.raises(InvalidField, match="language must be given") as caught:
         await engine.transcribe(ListenJob(pcm=SOUND))
     assert caught.value.field == "language"
@@ -88,7 +89,7 @@ async def test_turbo_has_the_name_clients_know_and_does_not_translate(turbo):
     with pytest.raises(UnsupportedFeature, match="whisper_v3_turbo cannot translate") as caught:
         await engine.transcribe(ListenJob(pcm=SOUND, language="de", is_translation=True))
     assert caught.value.field == "task"
-    assert (await engine.transcribe(ListenJob(pcm=SOUND, language="de"))).language == "de"
+    assert (await engine.transcribe(heard_once(language="de"))).language == "de"
 
 
 async def test_an_english_model_has_one_language_and_80_mels(english):
@@ -96,7 +97,7 @@ async def test_an_english_model_has_one_language_and_80_mels(english):
     info = await engine.info()
     assert (info.model, info.languages, info.supports_translation) == ("my-own.en", ("en",), False)
     assert engine._model.feature_extractor.mel_filters.shape[0] == 80
-    heard = await engine.transcribe(ListenJob(pcm=SOUND))
+    heard = await engine.transcribe(heard_once())
     assert (heard.language, heard.language_confidence) == ("en", None)
     with pytest.raises(InvalidField, match="is not one of the model's 1"):
         await engine.transcribe(ListenJob(pcm=SOUND, language="de"))
@@ -124,7 +125,7 @@ def test_layers_are_read_without_the_tensors(large, turbo, tmp_path):
     ],
 )
 async def test_what_a_folder_lacks_is_named(large, tmp_path, file, words):
-    broken = Path(shutil.copytree(large, tmp_path / "broken"))
+    broken = Path(shutil.copytree(large, tmp_path / "broken", copy_function=os.link))
     (broken / file).unlink()
     with pytest.raises(ModelNotInstalled, match=words):
         await whisper.create({"model": str(broken)})
@@ -160,9 +161,7 @@ async def test_options_that_cannot_be_met_are_refused_in_a_sentence(options, wor
     assert caught.value.field == field
 
 
-async def test_base_is_the_default_and_comes_from_the_wheels(transcriber):
-    info = await transcriber.info()
-    assert (info.model, info.revision) == ("whisper-base", WHISPER_JOINED_SHA256)
+def test_base_is_the_default_and_a_gpu_has_its_number():
     assert whisper_options({}).wanted == "base"
     assert dataclasses.replace(whisper_options({}), device="cuda:1").device_index == 1
 

@@ -77,7 +77,7 @@ async def held_after(hours: tuple[int, ...], pattern: tuple[bool, ...], **change
     for second in range(max(hours) * 3_600):
         await found.take(SECOND[pattern[second % len(pattern)]])
         hour = second // 3_600 + 1
-        if hour in most and second % 97 == 0:
+        if hour in most and second % 397 == 0:
             most[hour] = max(most[hour], held_bytes(found))
     await found.finish()
     return list(most.values())
