@@ -115,6 +115,20 @@ def _sample(shape: Shape) -> Arguments:
     return state, _slots(shape), logits, drawn, rows
 
 
+def _likeliest(shape: Shape) -> Arguments:
+    from antiphon_server.runtime.kernels.likeliest_twin import piece_shape  # noqa: PLC0415 - may be missing
+
+    logits = 2 * _floats(shape, "logits", shape.batch, _num_ids(shape))
+    pieces = _poison(shape, *piece_shape(*logits.shape), dtype=torch.float32)
+    last_ids, rows = torch.full((2 * shape.batch,), -7), torch.full((shape.batch, 2), -7)
+    return logits, _slots(shape), pieces, last_ids.to(shape.device), rows.to(shape.device)
+
+
+def _num_ids(shape: Shape) -> int:
+    """The whole vocabulary; on a CPU two pieces of it."""
+    return shape.config.vocabulary if shape.device == "cuda" else 4000
+
+
 def _gate(shape: Shape) -> Arguments:
     inner = shape.config.intermediate_size
     return _floats(shape, "gate", shape.batch, 2 * inner), _poison(shape, shape.batch, inner)
@@ -156,6 +170,13 @@ CASES = (
         _sample,
         lambda shape: _row_bytes(shape, NUM_CODEBOOKS * CODE_VOCABULARY),
         workspaces=(3,),
+        most_different=0.01,
+    ),
+    Case(
+        "likeliest",
+        _likeliest,
+        lambda shape: _row_bytes(shape, _num_ids(shape)),
+        workspaces=(2,),
         most_different=0.01,
     ),
     Case("gate", _gate, lambda shape: _row_bytes(shape, 3 * shape.config.intermediate_size)),

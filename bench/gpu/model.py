@@ -15,6 +15,8 @@ from antiphon_server.model.higgs_config import HiggsConfig
 from antiphon_server.model.layout import CODEC_PREFIX
 from antiphon_server.model.make import SIZES, spread
 from antiphon_server.model.prompt import Prompt, Reference, build_prompt
+from antiphon_server.model.stt.decoder import TextDecoder
+from antiphon_server.runtime.cuda.catalogue import GraphCatalogue
 from antiphon_server.runtime.cuda.device import set_numerics
 from antiphon_server.runtime.cuda.graph_runner import GraphRunner, GraphSettings
 from antiphon_server.runtime.kernels.choice import Kernels, choose
@@ -77,8 +79,18 @@ def make_runner(
     is_eager: bool = False,
 ) -> GraphRunner:
     """Make a runner that is ready; on a CPU it is always an eager one."""
+    settings = graph_settings(setting, is_invariant=is_invariant, is_eager=is_eager)
+    runner = GraphRunner(model, decoder, make_kernels(setting.device), settings)
+    runner.capture()
+    return runner
+
+
+def graph_settings(setting: Setting, *, is_invariant: bool = True, is_eager: bool = False) -> GraphSettings:
+    """Say how a runner of this run is built; what was made for it before is on the device when this returns."""
     scale = setting.scale
-    settings = GraphSettings(
+    if setting.device == "cuda":
+        torch.cuda.synchronize()  # weights are filled on another stream than the runner's
+    return GraphSettings(
         num_blocks=scale.num_blocks,
         block_size=BLOCK_SIZE,
         max_sequences=max(scale.buckets),
@@ -86,16 +98,11 @@ def make_runner(
         is_eager=is_eager or not setting.has_graphs,
         buckets=scale.buckets,
     )
-    if setting.device == "cuda":
-        torch.cuda.synchronize()  # weights are filled on another stream than the runner's
-    runner = GraphRunner(model, decoder, make_kernels(setting.device), settings)
-    runner.capture()
-    return runner
 
 
-def record_captures(record: Record, runner: GraphRunner) -> None:
+def record_captures(record: Record, *catalogues: GraphCatalogue) -> None:
     """Note what the graphs cost."""
-    entries = [*runner.graphs.entries, *runner.codec_graphs.entries]
+    entries = [entry for catalogue in catalogues for entry in catalogue.entries]
     record.figure(
         "capture of all graphs",
         [sum(entry.capture_ms for entry in entries) / 1000],
@@ -106,15 +113,15 @@ def record_captures(record: Record, runner: GraphRunner) -> None:
     )
 
 
-def weight_bytes(model: Backbone) -> int:
+def weight_bytes(model: Backbone | TextDecoder) -> int:
     """Bytes of weights that one decode step reads; the text embedding is not among them."""
-    tensors = [model.code_embedding, model.final_norm]
+    tensors = [model.text_head if isinstance(model, TextDecoder) else model.code_embedding, model.final_norm]
     for layer in model.layers:
         tensors += [getattr(layer, name) for name in type(layer).__slots__]
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def step_bytes(model: Backbone, batch: int, context: float) -> float:
+def step_bytes(model: Backbone | TextDecoder, batch: int, context: float) -> float:
     """Least bytes that a decode step moves: weights once, keys and values of every sequence, and the new ones."""
     per_position = kv_bytes(model.config, model.dtype)
     return weight_bytes(model) + batch * (context + 1) * per_position

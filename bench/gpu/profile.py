@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import torch
 
-from bench.gpu.decode import Steps
+from bench.gpu.decode import speaking_steps
 from bench.gpu.model import make_backbone
 from bench.gpu.record import Record
 from bench.gpu.setting import Setting
@@ -16,7 +16,7 @@ _BUCKETS = (1, 64)
 
 def measure(setting: Setting, record: Record) -> None:
     """Profile the smallest and the largest bucket."""
-    steps = Steps(setting, make_backbone(setting, torch.bfloat16))
+    steps = speaking_steps(setting, make_backbone(setting, torch.bfloat16))
     num_replays = min(_NUM_REPLAYS, setting.scale.replays)
     kinds = [torch.profiler.ProfilerActivity.CPU]
     if setting.device == "cuda":

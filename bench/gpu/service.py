@@ -25,7 +25,7 @@ def measure(setting: Setting, record: Record, *, is_invariant: bool) -> None:
     model = make_backbone(setting, torch.bfloat16)
     runner = make_runner(setting, model, make_decoder(setting), is_invariant=is_invariant)
     record.fact(runner=type(runner).__name__)
-    record_captures(record, runner)
+    record_captures(record, runner.graphs, runner.codec_graphs)
     loop = StepLoop(runner, time.monotonic)
     speak = _speaker(setting, StepThread(loop))
     asyncio.run(_measure(setting, record, speak, MODES[is_invariant], has_open=is_invariant))

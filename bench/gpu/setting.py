@@ -28,6 +28,14 @@ class Scale:
     crowd: int
     """Sequences among which one must stay what it is alone."""
     parity_rows: int
+    listening_s: float
+    """Length of a clip that is listened to."""
+    listening_ids: int
+    """Ids of its answer."""
+    listening_loads: tuple[tuple[int, int], ...]
+    """Clips at once, and how many in all."""
+    chunk_counts: tuple[int, ...]
+    """Chunks of 4 s that are heard together."""
     num_blocks: int
     """Blocks of keys and values of a runner."""
 
@@ -50,6 +58,10 @@ FULL = Scale(
     codec_batches=(1, 2, 4, 8),
     crowd=63,
     parity_rows=40,
+    listening_s=30.0,
+    listening_ids=100,
+    listening_loads=((1, 10), (32, 160)),
+    chunk_counts=(1, 2, 3, 4, 5, 6, 7, 8),
     num_blocks=4096,
 )
 TINY = Scale(
@@ -65,6 +77,10 @@ TINY = Scale(
     codec_batches=(1, 2),
     crowd=3,
     parity_rows=12,
+    listening_s=4.5,
+    listening_ids=3,
+    listening_loads=((1, 1), (2, 2)),
+    chunk_counts=(1,),
     num_blocks=64,
 )
 

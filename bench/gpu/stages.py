@@ -31,6 +31,7 @@ STAGES = (
     _stage("products", "A", "a row of a matrix product does not depend on its place or its neighbours", 10, 40),
     _stage("tiny", "A", "tiny model: CPU = GPU, graph = eager, alone = in a crowd, cached = computed, codec", 60, 120),
     _stage("alone", "A", "model of this run's size, bf16: graph = eager, alone = in a crowd", 60, 120),
+    _stage("listening_same", "A", "listening model: tiny CPU = GPU, graph = eager, alone = in a crowd", 45, 90),
     _stage("bandwidth", "B", "read and copy bandwidth", 8, 30),
     _stage("gemm", "B", "the model's five matrix products at M = 1 to 64", 20, 60),
     _stage("kernel_times", "B", "each kernel at real shapes", 20, 60),
@@ -44,6 +45,9 @@ STAGES = (
     _stage("peer", "B", "plain transformers loop for one clip, the same sizes", 25, 60),
     _stage("checkpoint", "B", "write and load a checkpoint of this run's size", 60, 150),
     _stage("wire", "B", "the server process through gRPC, with that checkpoint", 60, 120),
+    _stage("listening", "B", "listening model: decode steps, chunks, whole clips 1 and 32 at once", 42, 100),
+    _stage("listening_load", "B", "write and load a checkpoint of the listening model", 33, 90,
+           module="checkpoint", function="measure_listening"),
 )  # fmt: skip
 BUDGETS_S = {"A": 240, "B": 540, "all": 780}
 """What the stages of one command may take together."""

@@ -73,6 +73,13 @@ def _open(name: str, unit: str, must: float, per_s: float, key: str) -> Target:
     return Target(name, unit, must, None, None, "service", "service, open loop", of, key)
 
 
+def _listening(calls: int, must: float, limit: int) -> Target:
+    of = {"mode": "batch_invariant", "calls": calls}
+    name = f"listening, clips of 30 s, {calls} at once (limit {limit:,})"
+    key = "times_real_time"
+    return Target(name, "x", must, None, None, "listening", "listening, closed loop", of, key, is_floor=True)
+
+
 TARGETS = (
     _step(1, 3.1, 2.6, 2.45),
     _step(16, 3.4, 2.9, 2.7),
@@ -85,6 +92,8 @@ TARGETS = (
     _open("underruns, 1 request a second", "", 0, 1.0, "underruns"),
     _open("underruns, 10 requests a second", "", 0, 10.0, "underruns"),
     Target("cost of the mode, 1 at once", "%", 10, None, None, "decode", "cost of batch_invariant", {"bucket": 1}),
+    _listening(1, 180, 352),
+    _listening(32, 1500, 3898),
 )
 
 

@@ -41,6 +41,11 @@ def spoken(calls, audio_s_per_s, factor, first_ms=50.0):
     )  # fmt: skip
 
 
+def listened(calls, times_real_time):
+    of = {"mode": "batch_invariant", "calls": calls}
+    return figure("listening, closed loop", 150.0, of=of, clips=10, clip_s=30.0, times_real_time=times_real_time)
+
+
 @pytest.fixture
 def measured():
     """Results as a GPU might leave them: numbers made up for this test."""
@@ -52,6 +57,7 @@ def measured():
               facts={"clocks_at_work": {"clocks.sm": "1980 MHz"}}),
         stage("service", spoken(1, 14.0, 0.07), spoken(16, 150.0, 0.2), spoken(64, 100.0, 0.6),
               figure("service, open loop", 500.0, of={"mode": "batch_invariant", "per_s": 10.0}, **opened)),
+        stage("listening", listened(1, 200.0), listened(32, 1400.0)),
         stage("alone", checks=[{"name": "alone = among 63 others, bfloat16", "is_met": False, "detail": "row 3"}]),
         stage("codec", status="running"),
         stage("codec", status="running"),
@@ -100,6 +106,8 @@ def test_what_a_cpu_measured_is_no_figure_of_a_gpu():
         ("underruns, 10 requests a second", "2", "**missed**"),
         ("underruns, 1 request a second", "", "not measured"),
         ("cost of the mode, 1 at once", "12 %", "**missed**"),
+        ("listening, clips of 30 s, 1 at once", "200 x", "must met"),
+        ("listening, clips of 30 s, 32 at once", "1400 x", "**missed**"),
         ("a seeded request alone and among 63 others", "", "**missed**"),
     ],
 )

@@ -56,7 +56,7 @@ def make_stt_checkpoint(
     """
     new_folder(folder)
     files = shards(config)
-    write_noise(folder, files, _spread, seed=seed, progress=progress)
+    write_noise(folder, files, spread, seed=seed, progress=progress)
     placed = {name: file for file, shapes in files.items() for name in shapes}
     total = 2 * sum(math.prod(shape) for shapes in files.values() for shape in shapes.values())
     for name, content in {
@@ -76,7 +76,7 @@ def shards(config: SttConfig) -> dict[str, dict[str, Shape]]:
     return dict(zip(_FILES, (shapes, last), strict=True))
 
 
-def _spread(name: str, shape: Shape) -> tuple[float, float]:
+def spread(name: str, shape: Shape) -> tuple[float, float]:
     """Mean and deviation that keep signals of ordinary size through every layer."""
     if name.endswith("bias"):
         return 0.0, 0.02
