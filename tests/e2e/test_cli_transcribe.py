@@ -167,6 +167,14 @@ def test_an_empty_folder_is_said(transcribe, tmp_path):
     assert done.stderr == "antiphon: no files to transcribe in empty\n"
 
 
+def test_a_pipe_in_a_folder_is_not_waited_for(transcribe, tmp_path):
+    (tmp_path / "calls").mkdir()
+    os.mkfifo(tmp_path / "calls" / "live.wav")
+    done = transcribe("calls")
+    assert done.returncode == 1
+    assert "no files to transcribe" in done.stderr
+
+
 def test_a_bar_is_shown_on_a_terminal(scripted, folder):
     command = [sys.executable, "-m", "antiphon_client", "transcribe", "talks", "--server", scripted.grpc_target]
     ours, theirs = pty.openpty()

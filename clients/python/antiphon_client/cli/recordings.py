@@ -34,8 +34,8 @@ class Recording:
 def find(paths: Sequence[str], *, is_recursive: bool) -> list[Recording]:
     """Resolve files, folders and patterns, each file once, in the order given and by name within a folder.
 
-    Hidden files and those that end as transcripts do are not looked at in folders. A file that does not exist stays in
-    the list: opening it says why it fails.
+    Hidden files, those that end as transcripts do, and what is no file, such as a pipe, are not looked at in folders. A
+    file that does not exist stays in the list: opening it says why it fails.
 
     Raises:
         CommandFailed: If a pattern fits nothing, or nothing at all was found.
@@ -81,8 +81,10 @@ def _files_in(folder: Path, *, is_recursive: bool) -> Iterator[Path]:
     for name, below, files in os.walk(folder, onerror=_refuse):
         below[:] = sorted(each for each in below if not each.startswith(".")) if is_recursive else []
         for file in sorted(files):
-            if not file.startswith(".") and Path(file).suffix.lower().removeprefix(".") not in FORMATS:
-                yield Path(name, file)
+            path = Path(name, file)
+            is_ours = file.startswith(".") or path.suffix.lower().removeprefix(".") in FORMATS
+            if not is_ours and (path.is_file() or not path.exists()):  # to open a pipe is to wait for its writer
+                yield path
 
 
 def _refuse(error: OSError) -> None:
