@@ -23,6 +23,7 @@ from antiphon_server.embedded.moonshine_model import (
     load,
 )
 from antiphon_server.embedded.priority_worker import Interruption, PriorityWorker
+from antiphon_server.engine.doubt import SILENT_PEAK
 from antiphon_server.engine.options import parse_options
 from antiphon_server.engine.protocol import LISTENING_RATE_HZ, EngineInfo
 from antiphon_server.errors import EngineFailed, InvalidField, Overloaded
@@ -31,8 +32,6 @@ from antiphon_server.text.repetition import repetitions
 LANGUAGE = "en"
 FIRST_SAMPLES = LISTENING_RATE_HZ * 400 // 1000
 """Of less sound than this the model makes a word that nobody said."""
-SILENT_PEAK = 2.0**-10
-"""Quieter than this (-60 dBFS) throughout is silence, whatever the model would make of it."""
 TAIL_SAMPLES = LISTENING_RATE_HZ // 5
 """Of silence after the last sound; over more of it the model says again what was said."""
 WINDOW_SAMPLES = LISTENING_RATE_HZ * 10

@@ -37,10 +37,6 @@ class OnnxSession(Protocol):
         """Describe the inputs."""
         ...
 
-    def get_outputs(self) -> list[Any]:
-        """Describe the outputs."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class _Heard:

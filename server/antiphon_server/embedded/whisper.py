@@ -22,7 +22,7 @@ from antiphon_server.embedded.whisper_languages import iso_code, whisper_code
 from antiphon_server.embedded.whisper_model import JobsModel, WhisperModel, Window, load
 from antiphon_server.embedded.whisper_options import WhisperOptions, whisper_options
 from antiphon_server.embedded.whisper_prompt import MOST_PROMPT_TOKENS, prompt_ids
-from antiphon_server.engine.doubt import COMPRESSION_LIMIT, LOG_PROB_LIMIT, NO_SPEECH_LIMIT, believed
+from antiphon_server.engine.doubt import COMPRESSION_LIMIT, LOG_PROB_LIMIT, NO_SPEECH_LIMIT, SILENT_PEAK, believed
 from antiphon_server.engine.protocol import (
     LISTENING_RATE_HZ,
     EngineInfo,
@@ -36,8 +36,6 @@ from antiphon_server.engine.protocol import (
 from antiphon_server.errors import EngineFailed, InvalidField, UnsupportedFeature
 
 MIN_SAMPLES = LISTENING_RATE_HZ * 40 // 1000
-SILENT_PEAK = 2.0**-10
-"""Quieter than this (-60 dBFS) throughout is silence, whatever Whisper would make of it."""
 _WINDOW_FRAMES = 3_000
 WINDOW_SAMPLES = LISTENING_RATE_HZ * 30
 FINAL_RANK = 0

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from antiphon_server.engine.protocol import FiredCheck, HeardSegment, LeftOut
 from antiphon_server.text.repetition import MIN_REPEATS, Repetition, repetitions
 
+SILENT_PEAK = 2.0**-10
+"""Quieter than this (-60 dBFS) throughout is silence, whatever a model would make of it."""
 NO_SPEECH_LIMIT = 0.6
 """A window that is without speech by more than this is doubted, though kept if its words are likely."""
 LOG_PROB_LIMIT = -1.0

@@ -54,7 +54,7 @@ class StepLoop:
         Raises:
             ContextOverflow: If prompt and rows do not fit the model or the cache.
             Overloaded: If too many wait.
-            DeadlineTooShort: If the first audio is expected after the deadline.
+            DeadlineTooShort: If the first of the answer is expected after the deadline.
         """
         places = self._life.places
         places.check_size(ask)
@@ -240,6 +240,6 @@ class StepLoop:
         predicted_ms = self.predict_first_audio_ms(sequence.num_opening, sequence.ask.max_positions)
         if left_ms < predicted_ms:
             raise DeadlineTooShort(
-                f"the deadline is in {max(0.0, left_ms):.0f} ms and the first audio is expected "
+                f"the deadline is in {max(0.0, left_ms):.0f} ms and the first of the answer is expected "
                 f"after {predicted_ms:.0f} ms"
             )

@@ -9,13 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from antiphon_server.audio.floats import to_floats, to_pcm
+from antiphon_server.engine.doubt import SILENT_PEAK
 from antiphon_server.engine.options import parse_options
-from antiphon_server.engine.protocol import (
-    LISTENING_RATE_HZ,
-    EngineInfo,
-    ListenJob,
-    Transcript,
-)
+from antiphon_server.engine.protocol import LISTENING_RATE_HZ, EngineInfo, FiredCheck, ListenJob, Transcript
 from antiphon_server.engine.sequence import Finish, Sequence
 from antiphon_server.engine.stats import EngineStats
 from antiphon_server.engine.step_loop import StepLoop
@@ -28,9 +24,6 @@ from antiphon_server.runtime.stt_answer import written
 from antiphon_server.runtime.stt_ask import ask_for
 from antiphon_server.runtime.stt_options import SttOptions, check_job
 from antiphon_server.runtime.stt_start import LoadedStt, load
-
-SILENT_PEAK = 2.0**-10
-"""Quieter than this (-60 dBFS) throughout is silence, whatever the model would make of it."""
 
 
 class HiggsTranscriber:
@@ -62,8 +55,9 @@ class HiggsTranscriber:
             EngineFailed: If the model failed.
         """
         options = check_job(job, self._info)
-        if _peak(job.pcm) < SILENT_PEAK:
-            return Transcript((), self._info.languages[0], None, 0.0)
+        if (peak := _peak(job.pcm)) < SILENT_PEAK:
+            silence = FiredCheck("peak", peak, SILENT_PEAK, 0, _length_ms(job))
+            return Transcript((), self._info.languages[0], None, 0.0, checks=(silence,))
         ask = ask_for(
             job,
             self._tokenizer,

@@ -124,11 +124,11 @@ async def test_prompt_and_key_words_steer_spelling(transcriber, synthesizer):
 
 
 async def test_a_transcript_is_the_same_alone_and_in_company(transcriber, synthesizer, fox):
-    clips = [fox, *[await pcm_of(synthesizer, text) for text in LONG[1:3]]]
+    clips = [fox, *[await pcm_of(synthesizer, text) for text in LONG[2:3]]]
     jobs = [ListenJob(pcm=pcm, language="en") for pcm in clips]
     alone = [await transcriber.transcribe(job) for job in jobs]
     together = await asyncio.gather(*map(transcriber.transcribe, jobs))
-    assert len({heard.text for heard in alone}) == 3
+    assert len({heard.text for heard in alone}) == 2
     assert [heard.segments for heard in together] == [heard.segments for heard in alone]
 
 

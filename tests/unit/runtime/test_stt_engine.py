@@ -65,6 +65,7 @@ def test_what_the_model_is_very_unsure_of_is_left_out_and_named(engine):
 def test_silence_is_not_given_to_the_model(engine):
     heard = hear(engine, bytes(32_000))
     assert (heard.text, heard.output_tokens, heard.language) == ("", 0, "en")
+    assert [(check.name, check.value, check.end_ms) for check in heard.checks] == [("peak", 0.0, 1000)]
 
 
 def test_the_same_sound_is_the_same_text_in_company(engine):

@@ -246,7 +246,7 @@ class FiredCheck(_message.Message):
     START_MS_FIELD_NUMBER: _builtins.int
     END_MS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Output only. What was measured: "voice_probability", "no_speech_prob", "average_log_prob", "repetition" or another."""
+    """Output only. What was measured: "peak", "no_speech_prob", "average_log_prob", "repetition" or another."""
     value: _builtins.float
     """Output only. What it was."""
     limit: _builtins.float
