@@ -3,6 +3,7 @@
 import asyncio
 import statistics
 import time
+from functools import partial
 
 import torch
 
@@ -38,7 +39,7 @@ def measure(setting: Setting, record: Record) -> None:
 
 
 def _time_ears(setting: Setting, record: Record, model: Listening) -> EarSteps:
-    """Time mel, encoder and projector together: whole chunks as graphs, and a rest without one."""
+    """Time encoder and projector of whole chunks as graphs, all of hearing them, and a rest without a graph."""
     replays, num = Replays(setting.device), setting.scale.replays
     wait_for(setting.device)
     ears = EarSteps(model.ear, replays.lane, replays.graphs, device=model.decoder.device)
@@ -56,10 +57,11 @@ def _time_ears(setting: Setting, record: Record, model: Listening) -> EarSteps:
             tflops=flops / statistics.median(times) / 1e9,
             audio_s_per_s=num_chunks * _CHUNK_S / (statistics.median(times) / 1000),
         )
-    rest = clip(setting.seed, _REST_S)
-    with replays.lane.entered():
-        times = elapsed_ms(model.decoder.device, lambda: ears.hear(rest), max(2, num // 6))
-    record.figure("hear a rest without a graph", times[1:], "ms", of={"seconds": _REST_S})
+    for name, seconds in (("hear a chunk with its spectrum", _CHUNK_S), ("hear a rest without a graph", _REST_S)):
+        chunks = clip(setting.seed, seconds)
+        with replays.lane.entered():
+            times = elapsed_ms(model.decoder.device, partial(ears.hear, chunks), max(2, num // 6))
+        record.figure(name, times[1:], "ms", of={"seconds": seconds})
     return ears
 
 

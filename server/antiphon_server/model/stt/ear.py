@@ -38,7 +38,11 @@ class Ear:
 
     def hear_samples(self, chunks: Tensor) -> Tensor:
         """Turn chunks of equal length, ``[B, S]`` at 16 000 Hz in fp32, into positions: ``[B, rows, E]``."""
-        return self.hear(log_mel(chunks, self._filters))
+        return self.hear(self.mel(chunks))
+
+    def mel(self, chunks: Tensor) -> Tensor:
+        """Describe chunks of equal length, ``[B, S]`` at 16 000 Hz in fp32, by ``[B, 128, M]`` in fp32."""
+        return log_mel(chunks, self._filters)
 
     @torch.inference_mode()
     def hear(self, mel: Tensor) -> Tensor:

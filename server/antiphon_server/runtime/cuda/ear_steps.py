@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from antiphon_server.engine.runner import Heard
-from antiphon_server.model.stt.chunks import CHUNK_SAMPLES, num_rows
+from antiphon_server.model.stt.chunks import CHUNK_SAMPLES, num_frames, num_rows
+from antiphon_server.model.stt.config import NUM_MELS
 from antiphon_server.model.stt.ear import Ear
 from antiphon_server.runtime.cuda.catalogue import GraphCatalogue
 from antiphon_server.runtime.cuda.lane import Lane
@@ -32,22 +33,25 @@ class EarSteps:
     """Turns the chunks of a part into rows that its prefill reads, on the lane of the steps.
 
     Chunks are heard together as they follow each other in their own prompt, never with those of another: how many there
-    are decides their bits.
+    are decides their bits. Mel spectra are made in front of the graph: a library's transforms are its own, and few.
     """
 
     def __init__(self, ear: Ear, lane: Lane, graphs: GraphCatalogue, *, device: torch.device) -> None:
-        """Allocate samples and rows of as many chunks as a part has at most."""
+        """Allocate samples, spectra and rows of as many chunks as a part has at most."""
         self._ear, self._lane, self._graphs = ear, lane, graphs
         self._samples = torch.zeros(CHUNKS_AT_ONCE * CHUNK_SAMPLES, dtype=torch.int16, device=device)
         self._inputs = InputRing(lane, _DEPTH, self._samples)
+        self._mels = torch.zeros(CHUNKS_AT_ONCE, NUM_MELS, num_frames(CHUNK_SAMPLES), device=device)
         num_heard, hidden_size = CHUNKS_AT_ONCE * num_rows(CHUNK_SAMPLES), ear.config.text.hidden_size
         self.heard = torch.zeros(num_heard, hidden_size, dtype=ear.dtype, device=device)
         """Rows of the part that was heard last, one chunk's behind the other's."""
 
     def capture(self) -> None:
-        """Capture every number of whole chunks."""
+        """Capture every number of whole chunks, and plan their transforms."""
         for num_chunks in range(1, CHUNKS_AT_ONCE + 1):
-            self._graphs.capture(EarShape(num_chunks), partial(self._run, num_chunks, CHUNK_SAMPLES, 0))
+            with self._lane.entered():
+                self._mels[:num_chunks] = self._mel(num_chunks, CHUNK_SAMPLES)
+            self._graphs.capture(EarShape(num_chunks), partial(self._run, num_chunks))
 
     def hear(self, chunks: Sequence[Heard]) -> None:
         """Ask for the rows of ``chunks``.
@@ -62,17 +66,28 @@ class EarSteps:
             equal = list(group)
             self._inputs.send(_samples_of(equal))
             if first == 0 and num_samples == CHUNK_SAMPLES:
+                with self._lane.entered():
+                    self._mels[: len(equal)] = self._mel(len(equal), num_samples)
                 self._graphs.replay(EarShape(len(equal)))
             else:
                 with self._lane.entered():
-                    self._run(len(equal), num_samples, first)
+                    self._write(self._ear.hear(self._mel(len(equal), num_samples)), first)
             first += len(equal) * num_rows(num_samples)
 
     @torch.inference_mode()
-    def _run(self, num_chunks: int, num_samples: int, first: int) -> None:
-        """Hear what is in the samples; their rows are written from ``first`` on."""
+    def _mel(self, num_chunks: int, num_samples: int) -> Tensor:
+        """Describe what is in the samples, ``[B, 128, M]``."""
         samples = self._samples[: num_chunks * num_samples].view(num_chunks, num_samples)
-        rows = self._ear.hear_samples(samples.float() / _FULL_SCALE).flatten(0, 1)
+        return self._ear.mel(samples.float() / _FULL_SCALE)
+
+    def _run(self, num_chunks: int) -> None:
+        """Hear whole chunks; what a graph captures."""
+        self._write(self._ear.hear(self._mels[:num_chunks]), 0)
+
+    @torch.inference_mode()
+    def _write(self, heard: Tensor, first: int) -> None:
+        """Put rows ``[B, rows, E]`` where the prefill reads them, from row ``first`` on."""
+        rows = heard.flatten(0, 1)
         self.heard[first : first + len(rows)] = rows
 
 
