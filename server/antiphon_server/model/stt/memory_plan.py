@@ -2,13 +2,15 @@
 
 from math import prod
 
-from antiphon_server.model.memory_plan import BYTES_OF_DTYPE, FP32, Lengths, MemoryPlan, prefill_bytes
+from antiphon_server.model.memory_plan import BLOCK_SIZE, BYTES_OF_DTYPE, FP32, Lengths, MemoryPlan, prefill_bytes
 from antiphon_server.model.stt.config import TEXT_POSITIONS, SttConfig
 from antiphon_server.model.stt.layout import TEXT_EMBEDDING, TEXT_HEAD, decoder_shapes, ear_shapes
 
 _PIECE = Lengths(376 + 764, "1,140 positions (28 s of speech)", TEXT_POSITIONS)
 _CHUNKS = 8  # that are heard at once
 _CHUNK_POSITIONS, _CHUNK_ROWS = 200, 50
+_PART_POSITIONS = 512
+"""Of a prompt that are computed in one step, at most."""
 
 
 def stt_memory_plan(config: SttConfig, *, dtype: str, num_blocks: int, max_concurrent_calls: int) -> MemoryPlan:
@@ -17,6 +19,8 @@ def stt_memory_plan(config: SttConfig, *, dtype: str, num_blocks: int, max_concu
     decoder = {name: prod(shape) for name, shape in decoder_shapes(config).items()}
     tables = decoder[TEXT_EMBEDDING] + decoder[TEXT_HEAD]
     heard = _CHUNKS * _CHUNK_POSITIONS * (width * 2 * config.tower.inner + FP32 * 4 * config.tower.width)
+    keys = 2 * width * config.text.num_kv_heads * config.text.head_dim
+    seen = _PART_POSITIONS * (FP32 + width + 1)  # a mask, as it is made
     return MemoryPlan(
         dtype=dtype,
         weights={
@@ -29,6 +33,7 @@ def stt_memory_plan(config: SttConfig, *, dtype: str, num_blocks: int, max_concu
         max_concurrent_calls=max_concurrent_calls,
         work={
             f"{_CHUNKS} chunks of sound": heard + _CHUNKS * _CHUNK_ROWS * prefill_bytes(config.text, width),
+            "the longest prompt": min(TEXT_POSITIONS, num_blocks * BLOCK_SIZE) * (keys + seen),
             "scores of all calls": 3 * FP32 * max_concurrent_calls * config.text.vocabulary,
         },
         lengths=_PIECE,
