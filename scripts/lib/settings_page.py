@@ -48,9 +48,9 @@ delivery = "emotion=contentment"
 receptionist = "heart-calm"
 ```
 
-Engines by name: `hibari`, `higgs` and, once added, `kokoro` (tts, second_tts), `whisper` (stt), once added `moonshine`
-(live), `silero` (vad), `smollm` and `openai` (chat); or `package.module:function` of your own, with its folder in
-`engine_path`. Their options are checked by the engine itself: an unknown one stops the start. Of `higgs`,
+Engines by name: `hibari`, `higgs` and, once added, `kokoro` (tts, second_tts), `whisper` and `higgs` (stt), once added
+`moonshine` (live), `silero` (vad), `smollm` and `openai` (chat); or `package.module:function` of your own, with its
+folder in `engine_path`. Their options are checked by the engine itself: an unknown one stops the start. Of `higgs`,
 `--print-config` shows the memory it will take too.
 """
 
