@@ -5,6 +5,8 @@ together are decoded together, and each is what it would be alone.
 """
 
 import asyncio
+import contextlib
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -38,6 +40,9 @@ from antiphon_server.errors import EngineFailed, InvalidField, UnsupportedFeatur
 MIN_SAMPLES = LISTENING_RATE_HZ * 40 // 1000
 _WINDOW_FRAMES = 3_000
 WINDOW_SAMPLES = LISTENING_RATE_HZ * 30
+BRIEF_SAMPLES = LISTENING_RATE_HZ * 12
+"""Shorter audio has few words: decoding it in company saves nothing, and somebody who speaks waits for the others. So
+it is written down one after the other."""
 FINAL_RANK = 0
 PARTIAL_RANK = 1
 NUM_TOGETHER = 4
@@ -55,6 +60,7 @@ class WhisperTranscriber:
     def __init__(self, model: WhisperModel, company: Company, files: WhisperFiles, options: WhisperOptions) -> None:
         self._model, self._company = model, company
         self._beam_size = options.beam_size
+        self._one_brief = threading.Lock()
         num_places = NUM_TOGETHER if company.has_batches else NUM_ALONE
         self._worker = PriorityWorker("whisper", max_waiting=options.max_waiting, num_places=num_places)
         self.languages = tuple(
@@ -112,22 +118,28 @@ class WhisperTranscriber:
             heard = await self.transcribe(job)
         self._info = replace(self._info, first_output_ms=heard.engine_ms)
 
+    @contextlib.contextmanager
+    def _at_work(self, samples: Samples) -> Iterator[None]:
+        """Work in the company of others, or alone where that is sooner."""
+        with self._one_brief if len(samples) < BRIEF_SAMPLES else contextlib.nullcontext(), self._company.job():
+            yield
+
     def _listen(self, interruption: Interruption, *, samples: Samples, job: ListenJob, language: str) -> Transcript:
-        begin = time.perf_counter()
         prompt, num_prompt_tokens = prompt_ids(self._model.hf_tokenizer, job.prompt, job.key_words)
         model = JobsModel(self._model, self._company, interruption, prompt)
         confidence = None
         try:
-            with self._company.job():
+            with self._at_work(samples):
+                begin = time.perf_counter()
                 if not language and len(self.languages) == 1:
                     (language,) = self.languages
                 elif not language:
                     language, confidence = self._detect(samples, model)
                 found, _ = model.library.transcribe(samples, **self._model_options(job, language, len(samples)))
                 segments = list(_with_silences(found, model.windows, _ms(samples)))
+                engine_ms = (time.perf_counter() - begin) * 1000
         except (RuntimeError, ValueError, MemoryError) as error:
             raise EngineFailed(f"the transcription model failed ({type(error).__name__})") from error
-        engine_ms = (time.perf_counter() - begin) * 1000
         belief = believed(segments)
         left_out, checks = belief.left_out, belief.checks
         if not any(segment.text for segment in segments):
