@@ -33,9 +33,11 @@ class Lengths:
     usual_is: str
     """What has the usual length, for people."""
     longest: int
+    filled: int
+    """Those that a GPU has room for, for each call, if its memory allows."""
 
 
-SPEECH = Lengths(2048 + 256, "2,048 rows after 256 positions of prompt", CONTEXT_POSITIONS)
+SPEECH = Lengths(2048 + 256, "2,048 rows after 256 positions of prompt", CONTEXT_POSITIONS, CONTEXT_POSITIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,8 @@ class MemoryPlan:
         return replace(self, process=_GPU_PROCESS_BYTES)
 
     def filling(self, available: int | None) -> "MemoryPlan":
-        """Give the cache what is left of ``available`` bytes, and no more than all calls of the longest speech need."""
-        most = self.max_concurrent_calls * (self.lengths.longest // BLOCK_SIZE)
+        """Give the cache what is left of ``available`` bytes, and no more than all calls can be expected to need."""
+        most = max(self.lengths.longest, self.max_concurrent_calls * self.lengths.filled) // BLOCK_SIZE
         if available is not None:
             plan = replace(self, num_blocks=most)
             room = available - (plan.fixed - plan.cache) - plan.at_work

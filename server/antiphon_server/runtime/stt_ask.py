@@ -15,6 +15,8 @@ CHUNKS_AT_ONCE = 8
 IDS_PER_S = 25
 """The densest scripts need half of it."""
 _IDS_AT_LEAST = 64
+_ROWS_PER_S = 12.5
+_SIGN_POSITIONS = 26  # of the published instruction, and what stands around the sound
 _GREEDY = Draw(seed=0, temperature=0.0)
 
 
@@ -51,3 +53,14 @@ def max_ids(job: ListenJob, thinking: Thinking) -> int:
     if thinking is Thinking.ON:
         return MAX_IDS
     return min(MAX_IDS, _IDS_AT_LEAST + IDS_PER_S * (len(job.pcm) // 2) // LISTENING_RATE_HZ)
+
+
+def positions_of(seconds: float) -> int:
+    """Count the positions of a piece: instruction, sound, and the longest answer without thoughts."""
+    return round(seconds * _ROWS_PER_S) + min(MAX_IDS, _IDS_AT_LEAST + round(seconds * IDS_PER_S)) + _SIGN_POSITIONS
+
+
+def seconds_in(num_positions: int) -> int:
+    """Say how long a piece may be that has so many positions, in whole seconds."""
+    num_free = num_positions - _SIGN_POSITIONS
+    return max(int((num_free - _IDS_AT_LEAST) / (_ROWS_PER_S + IDS_PER_S)), int((num_free - MAX_IDS) / _ROWS_PER_S))

@@ -14,6 +14,7 @@ from antiphon_server.model.stt.memory_plan import stt_memory_plan
 from antiphon_server.model.stt.prompt import Thinking
 from antiphon_server.runtime.checkpoint_options import CheckpointOptions, on_device
 from antiphon_server.runtime.job_limits import check_options
+from antiphon_server.runtime.stt_ask import positions_of
 
 THINKINGS = tuple(each.value for each in Thinking)
 MAX_INSTRUCTION = 1024
@@ -57,6 +58,7 @@ def plan_of(options: SttOptions, config: SttConfig, available: int | None) -> Me
         dtype=options.dtype,
         num_blocks=options.num_blocks or CPU_BLOCKS,
         max_concurrent_calls=options.max_concurrent_calls,
+        piece_positions=positions_of(options.max_piece_s),
     )
     return on_device(options, plan, available)
 

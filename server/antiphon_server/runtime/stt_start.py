@@ -20,14 +20,12 @@ from antiphon_server.runtime.cuda.device import set_numerics
 from antiphon_server.runtime.cuda.start import start_text_runner
 from antiphon_server.runtime.cuda.text_runner import TextGraphRunner
 from antiphon_server.runtime.starting import DTYPES, device_of, graph_settings, placed, revision
-from antiphon_server.runtime.stt_ask import IDS_PER_S
+from antiphon_server.runtime.stt_ask import seconds_in
 from antiphon_server.runtime.stt_options import SttOptions, plan_of
 from antiphon_server.runtime.stt_runner import SttRunner
 from antiphon_server.telemetry.progress import ProgressLine
 
 MODEL = "higgs-audio-v3-stt"
-_ROWS_PER_S = 12.5
-_SPARE_POSITIONS = 64  # for instruction and signs
 
 _log = logging.getLogger(__name__)
 
@@ -93,7 +91,6 @@ def _gpu_runner(ear: Ear, decoder: TextDecoder, options: SttOptions, num_blocks:
 
 
 def _info(checkpoint: SttCheckpoint, options: SttOptions, runner: Runner) -> EngineInfo:
-    room_s = (runner.max_positions - _SPARE_POSITIONS) / (_ROWS_PER_S + IDS_PER_S)
     return EngineInfo(
         model=MODEL,
         revision=revision(checkpoint.folder, checkpoint.tensors.values(), options),
@@ -107,7 +104,7 @@ def _info(checkpoint: SttCheckpoint, options: SttOptions, runner: Runner) -> Eng
         uses_temperature=False,
         has_stats=True,
         max_positions=runner.max_positions,
-        max_piece_ms=1000 * min(options.max_piece_s, int(room_s)),
+        max_piece_ms=1000 * min(options.max_piece_s, seconds_in(runner.max_positions)),
         num_pieces_at_once=min(8, options.max_concurrent_calls),
         call_options={"guard": options.guard, "instruction": INSTRUCTION},
     )

@@ -9,12 +9,13 @@ import pytest
 from antiphon_server.engine.protocol import ListenJob
 from antiphon_server.engine.sequence import Finish
 from antiphon_server.errors import ContextOverflow, DeadlineTooShort, InvalidField, ModelNotInstalled
+from antiphon_server.model.stt.config import SttConfig
 from antiphon_server.model.stt.prompt import Thinking
 from antiphon_server.model.stt.vocabulary import THINK
 from antiphon_server.runtime.stt import HiggsTranscriber, create
 from antiphon_server.runtime.stt_answer import written
-from antiphon_server.runtime.stt_ask import ask_for, max_ids
-from antiphon_server.runtime.stt_options import SttOptions
+from antiphon_server.runtime.stt_ask import ask_for, max_ids, positions_of, seconds_in
+from antiphon_server.runtime.stt_options import SttOptions, plan_of
 from antiphon_server.runtime.stt_start import load
 from support.listening import make_listening, pcm_of
 
@@ -122,6 +123,21 @@ def test_thinking_and_instruction_reach_the_prompt(loaded_stt):
     assert ask_for(job, tokenizer, thinking=Thinking.AUTO, instruction="Write.").num_prefix < plain.num_prefix
     assert (max_ids(job, Thinking.AUTO), max_ids(job, Thinking.ON)) == (64 + 25, 1024)
     assert max_ids(ListenJob(pcm=bytes(32_000 * 600)), Thinking.OFF) == 1024
+
+
+def test_a_piece_is_as_long_as_its_positions_allow():
+    assert positions_of(28) == 1140
+    for num_positions in (1140, 1600, 3200, 32_768):
+        longest = seconds_in(num_positions)
+        assert positions_of(longest) <= num_positions < positions_of(longest + 1)
+    assert seconds_in(32_768) > 40 * 60
+
+
+def test_a_gpu_is_not_filled_beyond_what_pieces_need():
+    options = SttOptions(checkpoint="x", device="cuda", max_concurrent_calls=64)
+    assert plan_of(options, SttConfig(), 141 * 10**9).num_blocks == 64 * 1140 // 16
+    assert plan_of(options, SttConfig(), None).cache < 10**10
+    assert plan_of(replace(options, max_concurrent_calls=1), SttConfig(), None).num_positions == 32_768
 
 
 def test_an_answer_cut_at_its_cap_and_loops_are_told(engine, loaded_stt):

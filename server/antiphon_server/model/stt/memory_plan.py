@@ -6,15 +6,16 @@ from antiphon_server.model.memory_plan import BLOCK_SIZE, BYTES_OF_DTYPE, FP32, 
 from antiphon_server.model.stt.config import TEXT_POSITIONS, SttConfig
 from antiphon_server.model.stt.layout import TEXT_EMBEDDING, TEXT_HEAD, decoder_shapes, ear_shapes
 
-_PIECE = Lengths(376 + 764, "1,140 positions (28 s of speech)", TEXT_POSITIONS)
 _CHUNKS = 8  # that are heard at once
 _CHUNK_POSITIONS, _CHUNK_ROWS = 200, 50
 _PART_POSITIONS = 512
 """Of a prompt that are computed in one step, at most."""
 
 
-def stt_memory_plan(config: SttConfig, *, dtype: str, num_blocks: int, max_concurrent_calls: int) -> MemoryPlan:
-    """Plan from a checkpoint's sizes; ``dtype`` is a key of ``BYTES_OF_DTYPE``."""
+def stt_memory_plan(
+    config: SttConfig, *, dtype: str, num_blocks: int, max_concurrent_calls: int, piece_positions: int
+) -> MemoryPlan:
+    """Plan from a checkpoint's sizes; ``dtype`` is a key of ``BYTES_OF_DTYPE``, pieces have that many positions."""
     width = BYTES_OF_DTYPE[dtype]
     decoder = {name: prod(shape) for name, shape in decoder_shapes(config).items()}
     tables = decoder[TEXT_EMBEDDING] + decoder[TEXT_HEAD]
@@ -36,5 +37,5 @@ def stt_memory_plan(config: SttConfig, *, dtype: str, num_blocks: int, max_concu
             "the longest prompt": min(TEXT_POSITIONS, num_blocks * BLOCK_SIZE) * (keys + seen),
             "scores of all calls": 3 * FP32 * max_concurrent_calls * config.text.vocabulary,
         },
-        lengths=_PIECE,
+        lengths=Lengths(piece_positions, f"{piece_positions:,} positions", TEXT_POSITIONS, piece_positions),
     )
