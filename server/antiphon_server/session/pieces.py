@@ -10,6 +10,9 @@ from antiphon_server.session.partials import Guess, outcome
 from antiphon_server.session.scribe import Scribe
 from antiphon_server.session.stretch import BYTES_PER_MS, Stretch
 
+_LONG_PAUSE_MS = 3_000
+"""A model that need not say when words are said may take such a pause for the end, and never write what follows."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
@@ -91,4 +94,5 @@ class Pieces:
         transcript = await outcome(guess, stretch)
         if transcript is not None and not transcript.left_out:  # a final tries again where a partial gives up
             return transcript, True
-        return await self._scribe.transcribe(pcm, is_partial=False), False
+        has_pause = stretch.longest_pause_ms >= _LONG_PAUSE_MS
+        return await self._scribe.transcribe(pcm, is_partial=False, segment_times=has_pause), False

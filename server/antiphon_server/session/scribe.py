@@ -30,13 +30,16 @@ class Scribe:
             self._info = await self._transcriber.info()
         return self._info
 
-    async def transcribe(self, pcm: bytes, *, is_partial: bool, is_likely_final: bool = False) -> Transcript:
+    async def transcribe(
+        self, pcm: bytes, *, is_partial: bool, is_likely_final: bool = False, segment_times: bool = False
+    ) -> Transcript:
         """Write audio down.
 
         Args:
             pcm: 16 000 Hz s16le.
             is_partial: It gives way to finals, and has no times.
             is_likely_final: Of a partial: somebody may be waiting for it already.
+            segment_times: Whether segments are short though the caller did not ask for it.
 
         Raises:
             SpeechError: Whatever the engine reports.
@@ -49,7 +52,7 @@ class Scribe:
             key_words=settings.key_words,
             is_translation=settings.is_translation,
             word_times=settings.word_times and not is_partial,
-            segment_times=settings.segment_times and not is_partial,
+            segment_times=(settings.segment_times or segment_times) and not is_partial,
             temperature=settings.temperature,
             is_partial=is_partial,
             is_likely_final=is_likely_final,

@@ -21,6 +21,8 @@ class Stretch:
     pcm: bytearray = field(default_factory=bytearray)
     voice_start_ms: float | None = None
     voice_end_ms: float = 0.0
+    longest_pause_ms: float = 0.0
+    """Between two parts with voice; of those before the last cut too."""
 
     @property
     def end_ms(self) -> float:
@@ -38,6 +40,8 @@ class Stretch:
             return
         if self.voice_start_ms is None:
             self.voice_start_ms = max(start_ms, self.start_ms)
+        else:
+            self.longest_pause_ms = max(self.longest_pause_ms, start_ms - self.voice_end_ms)
         self.voice_end_ms = max(self.voice_end_ms, end_ms)
 
     def voiced(self, padding_ms: int) -> tuple[float, bytes]:
@@ -63,7 +67,8 @@ class Stretch:
     def split(self, at_ms: float) -> "Stretch":
         """Cut at a moment of the stream; this one keeps the rest, the returned one has what was before."""
         offset = self._offset(at_ms)
-        head = Stretch(self.start_ms, self.pcm[:offset])
+        head = Stretch(self.start_ms, self.pcm[:offset], longest_pause_ms=self.longest_pause_ms)
+        self.longest_pause_ms = 0.0
         del self.pcm[:offset]
         self.start_ms += offset / BYTES_PER_MS
         start_ms, self.voice_start_ms = self.voice_start_ms, None

@@ -167,3 +167,15 @@ async def test_a_pause_ends_the_piece_of_an_utterance_that_ends_by_itself():
     (final,) = events.of(FinalHeard)
     assert [piece.end for piece in final.pieces] == ["PAUSE"]
     await found.close()
+
+
+@pytest.mark.parametrize(("pause_ms", "has_times"), [(1_000, False), (5_000, True)])
+async def test_a_piece_with_a_long_pause_is_timed_so_that_what_follows_the_pause_is_not_lost(pause_ms, has_times):
+    crew = Crew()
+    found = session(Events(), crew, word_times=False)
+    writing = asyncio.create_task(written(found, voice(2000) + silence(pause_ms) + voice(2000)))
+    while not writing.done():
+        await turns()
+        for future in crew.waiting.values():
+            future.set_result(None)
+    assert [job.segment_times for job in crew.jobs] == [has_times]
