@@ -43,6 +43,7 @@ WINDOW_SAMPLES = LISTENING_RATE_HZ * 30
 BRIEF_SAMPLES = LISTENING_RATE_HZ * 12
 """Shorter audio has few words: decoding it in company saves nothing, and somebody who speaks waits for the others. So
 it is written down one after the other."""
+_MOST_PARTIAL_TOKENS = 200
 FINAL_RANK = 0
 PARTIAL_RANK = 1
 NUM_TOGETHER = 4
@@ -175,6 +176,7 @@ class WhisperTranscriber:
             "best_of": 1,
             "temperature": job.temperature if is_single_try else FALLBACK_TEMPERATURES,
             "condition_on_previous_text": False,
+            "max_new_tokens": partial_tokens(num_samples) if job.is_partial and not job.is_likely_final else None,
             "without_timestamps": num_samples <= WINDOW_SAMPLES and not (job.word_times or job.segment_times),
             "word_timestamps": job.word_times,
             "no_speech_threshold": NO_SPEECH_LIMIT,
@@ -208,6 +210,11 @@ def _silence(window: Window, start_ms: int, end_ms: int) -> HeardSegment:
 
 def _ms(samples: Samples) -> int:
     return len(samples) * 1000 // LISTENING_RATE_HZ
+
+
+def partial_tokens(num_samples: int) -> int:
+    """Cap what a partial writes: twice what anybody says, so that a loop on half a word is over soon."""
+    return min(_MOST_PARTIAL_TOKENS, 32 + 25 * num_samples // LISTENING_RATE_HZ)
 
 
 def _heard(segment: Any, audio_ms: int) -> HeardSegment:  # noqa: ANN401 - the library has no types

@@ -17,6 +17,8 @@ _PAUSE_MS = 200
 """Silence after which the end of the utterance is likely enough to write it down on trial."""
 _SHORT_PAUSE_MS = 64
 """Silence after which the utterance may have ended: two windows of voice activity."""
+_LEAST_VOICE_MS = 500
+"""Since an utterance's first voice: models write nothing for less, or guess."""
 _ENOUGH_MORE_MS = 1_000
 """With less than this after a pause, a model has not heard enough to change its mind about what was before it."""
 _WIDE_STOPS = "\u3002\uff01\uff1f\u3001\uff0c"
@@ -85,7 +87,7 @@ class Partials:
         if is_live and is_due and self._live.start(stretch, hearing):
             self._shown_at = time.monotonic()
         is_pause = self._is_pause(stretch)
-        if self._has_news(stretch) and (is_pause or (is_due and not is_live)):
+        if self._has_news(stretch) and (is_pause or (is_due and not is_live and _has_voice(stretch))):
             self._start(stretch, hearing, is_shown=not is_live)
         if is_pause and self._guess is not None and self._guess.voice_end_ms == stretch.voice_end_ms:
             self._is_before_pause = True
@@ -166,6 +168,11 @@ async def outcome(guess: Guess | None, stretch: Stretch | None) -> Transcript | 
         guess.task.cancel()
     await asyncio.wait([guess.task])
     return guess.heard if is_whole else None
+
+
+def _has_voice(stretch: Stretch) -> bool:
+    began_ms = stretch.voice_start_ms
+    return began_ms is not None and stretch.end_ms - began_ms >= _LEAST_VOICE_MS
 
 
 def _is_beginning(text: str, longer: str) -> bool:

@@ -63,3 +63,17 @@ async def test_a_partial_that_can_be_no_final_waits_with_the_others():
     await asyncio.sleep(0.01)
     assert [(job.is_partial, job.is_likely_final) for job in transcriber.jobs] == [(True, False)]
     await found.close()
+
+
+async def test_half_a_word_is_not_written_down_on_trial():
+    events, transcriber = Events(), BusyTranscriber()
+    found = session(transcriber, events, partial_interval_ms=1)
+    await asyncio.sleep(0.005)
+    for _ in range(10):
+        await found.take(voice(40))
+    assert not transcriber.jobs
+    for _ in range(5):
+        await found.take(voice(40))
+    await asyncio.sleep(0)
+    assert len(transcriber.jobs) == 1
+    await found.close()
