@@ -245,7 +245,7 @@ class LeftOut:
     end_ms: int
     why: str
     """NO_SPEECH: nothing was said; UNSURE: the words were guesses; REPETITION: the same words over and over;
-    UNFINISHED: more words than there can be, and cut."""
+    UNFINISHED: more words than there can be, and cut; FEW_WORDS: hardly any, though there was voice."""
 
 
 @dataclass(frozen=True, slots=True)

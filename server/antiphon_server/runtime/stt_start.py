@@ -13,6 +13,7 @@ from antiphon_server.model.memory_plan import BLOCK_SIZE
 from antiphon_server.model.stt.checkpoint import SttCheckpoint, open_stt
 from antiphon_server.model.stt.decoder import TextDecoder
 from antiphon_server.model.stt.ear import Ear
+from antiphon_server.model.stt.lengths import seconds_in
 from antiphon_server.model.stt.prompt import INSTRUCTION, Thinking
 from antiphon_server.model.stt.vocabulary import stt_tokens
 from antiphon_server.model.tokenizer import TextTokenizer
@@ -20,7 +21,6 @@ from antiphon_server.runtime.cuda.device import set_numerics
 from antiphon_server.runtime.cuda.start import start_text_runner
 from antiphon_server.runtime.cuda.text_runner import TextGraphRunner
 from antiphon_server.runtime.starting import DTYPES, device_of, graph_settings, placed, revision
-from antiphon_server.runtime.stt_ask import seconds_in
 from antiphon_server.runtime.stt_options import SttOptions, plan_of
 from antiphon_server.runtime.stt_runner import SttRunner
 from antiphon_server.telemetry.progress import ProgressLine

@@ -16,6 +16,7 @@ _WHYS = {
     "UNSURE": "too unsure",
     "REPETITION": "words over and over",
     "UNFINISHED": "more words than there can be",
+    "FEW_WORDS": "hardly a word of much voice",
 }
 
 

@@ -172,7 +172,9 @@ class ListeningSession:
         if self._voice is None:
             self._voice = await self._voice_activity.open()
             await self._live.prepare()
-        await self._decide(await self._voice.score(pcm))
+        probabilities = await self._voice.score(pcm)
+        self._stretch.count(probabilities, self._settings.threshold)
+        await self._decide(probabilities)
         if self._gate.is_speaking or self._stretch.voice_start_ms is not None:
             await self._cut_if_long()
             await self._cut_where_agreed()

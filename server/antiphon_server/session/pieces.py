@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from antiphon_server.engine.protocol import Transcript
+from antiphon_server.engine.protocol import FiredCheck, LeftOut, Transcript
 from antiphon_server.session.hearing import UtteranceHearing
 from antiphon_server.session.partials import Guess, outcome
 from antiphon_server.session.scribe import Scribe
@@ -12,6 +12,10 @@ from antiphon_server.session.stretch import BYTES_PER_MS, Stretch
 
 _LONG_PAUSE_MS = 3_000
 """A model that need not say when words are said may take such a pause for the end, and never write what follows."""
+_MUCH_VOICE_MS = 5_000
+_LEAST_CHARACTERS = 1.0
+"""For each second of voice: a quarter of what is written of it in the densest scripts. Fewer are missed words, or voice
+without any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +99,26 @@ class Pieces:
         if transcript is not None and not transcript.left_out:  # a final tries again where a partial gives up
             return transcript, True
         has_pause = stretch.longest_pause_ms >= _LONG_PAUSE_MS
-        return await self._scribe.transcribe(pcm, is_partial=False, segment_times=has_pause), False
+        transcript = await self._scribe.transcribe(pcm, is_partial=False, segment_times=has_pause)
+        if not (has_pause or self._scribe.has_times) and _is_short(transcript, stretch):
+            again = await self._scribe.transcribe(pcm, is_partial=False, segment_times=True)
+            transcript = max(transcript, again, key=lambda each: len(each.text))
+        return _doubted(transcript, stretch, len(pcm) // BYTES_PER_MS), False
+
+
+def _is_short(transcript: Transcript, stretch: Stretch) -> bool:
+    """Whether a model has written hardly anything of much voice, and has not said why."""
+    is_told = bool(transcript.left_out)
+    return not is_told and stretch.voice_ms >= _MUCH_VOICE_MS and _density(transcript, stretch) < _LEAST_CHARACTERS
+
+
+def _density(transcript: Transcript, stretch: Stretch) -> float:
+    return len("".join(transcript.text.split())) * 1000 / stretch.voice_ms
+
+
+def _doubted(transcript: Transcript, stretch: Stretch, audio_ms: int) -> Transcript:
+    if not _is_short(transcript, stretch):
+        return transcript
+    check = FiredCheck("characters_per_s", _density(transcript, stretch), _LEAST_CHARACTERS, 0, audio_ms)
+    left_out = LeftOut(0, audio_ms, "FEW_WORDS")
+    return replace(transcript, left_out=(left_out,), checks=(*transcript.checks, check))

@@ -67,6 +67,11 @@ class Scribe:
             self.language = transcript.language
         return transcript if settings.word_times else _without_words(transcript)
 
+    @property
+    def has_times(self) -> bool:
+        """Whether finals have times of words or short segments."""
+        return self._settings.word_times or self._settings.segment_times
+
     def begin(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
         """Begin work that ends with the session at the latest."""
         task = asyncio.create_task(work)

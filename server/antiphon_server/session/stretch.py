@@ -23,6 +23,8 @@ class Stretch:
     voice_end_ms: float = 0.0
     longest_pause_ms: float = 0.0
     """Between two parts with voice; of those before the last cut too."""
+    voices_ms: list[float] = field(default_factory=list)
+    """Moments of the stream at which windows with voice ended."""
 
     @property
     def end_ms(self) -> float:
@@ -33,6 +35,17 @@ class Stretch:
     def length_ms(self) -> float:
         """Length of the samples."""
         return len(self.pcm) / BYTES_PER_MS
+
+    @property
+    def voice_ms(self) -> float:
+        """How long there is voice in it."""
+        return len(self.voices_ms) * WINDOW_MS
+
+    def count(self, probabilities: list[float], threshold: float) -> None:
+        """Count the windows that have just ended, and whether there is voice in them."""
+        for num_after, probability in enumerate(reversed(probabilities)):
+            if probability >= threshold:
+                self.voices_ms.append(self.end_ms - num_after * WINDOW_MS)
 
     def hear(self, start_ms: float, end_ms: float) -> None:
         """Note that there is voice between two moments of the stream; what lies before the samples is not ours."""
@@ -60,6 +73,7 @@ class Stretch:
     def drop_silence(self, keep_ms: int) -> None:
         """While nothing was heard, keep only the last ``keep_ms``."""
         if self.voice_start_ms is None and self.length_ms > keep_ms:
+            self.voices_ms.clear()
             surplus = self._offset(self.end_ms - keep_ms)
             self.start_ms += surplus / BYTES_PER_MS
             del self.pcm[:surplus]
@@ -69,6 +83,8 @@ class Stretch:
         offset = self._offset(at_ms)
         head = Stretch(self.start_ms, self.pcm[:offset], longest_pause_ms=self.longest_pause_ms)
         self.longest_pause_ms = 0.0
+        head.voices_ms = [each for each in self.voices_ms if each <= at_ms]
+        self.voices_ms = [each for each in self.voices_ms if each > at_ms]
         del self.pcm[:offset]
         self.start_ms += offset / BYTES_PER_MS
         start_ms, self.voice_start_ms = self.voice_start_ms, None

@@ -10,11 +10,12 @@ from antiphon_server.engine.protocol import ListenJob
 from antiphon_server.engine.sequence import Finish
 from antiphon_server.errors import ContextOverflow, DeadlineTooShort, InvalidField, ModelNotInstalled
 from antiphon_server.model.stt.config import SttConfig
+from antiphon_server.model.stt.lengths import positions_of, seconds_in
 from antiphon_server.model.stt.prompt import Thinking
 from antiphon_server.model.stt.vocabulary import THINK
 from antiphon_server.runtime.stt import HiggsTranscriber, create
 from antiphon_server.runtime.stt_answer import written
-from antiphon_server.runtime.stt_ask import ask_for, max_ids, positions_of, seconds_in
+from antiphon_server.runtime.stt_ask import ask_for, max_ids
 from antiphon_server.runtime.stt_options import SttOptions, plan_of
 from antiphon_server.runtime.stt_start import load
 from support.listening import make_listening, pcm_of
