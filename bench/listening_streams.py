@@ -119,10 +119,23 @@ async def measure_settled(bench: Bench, channel: aio.Channel, num_each: int) -> 
 
 
 async def measure_finals(bench: Bench, channel: aio.Channel, num_each: int) -> None:
-    """From the end of speech to the final, which first waits for half a second of silence."""
-    part = f"finals, {len(FINAL_LANGUAGES)} streams"
+    """Four speakers of four languages."""
     streams = [joined(recordings(name, num_each, max_seconds=MAX_SECONDS)) for name in FINAL_LANGUAGES]
-    all_heard = await together(bench, channel, part, streams, [configured(name) for name in FINAL_LANGUAGES])
+    await add_finals(bench, channel, f"finals, {len(streams)} streams", streams, FINAL_LANGUAGES)
+
+
+async def measure_small_finals(bench: Bench, channel: aio.Channel, num_each: int) -> None:
+    """Four streams of English, for a model that may know nothing else."""
+    chosen = recordings("en", num_each * len(FINAL_LANGUAGES), max_seconds=MAX_SECONDS)
+    streams = [joined(chosen[index :: len(FINAL_LANGUAGES)]) for index in range(len(FINAL_LANGUAGES))]
+    await add_finals(bench, channel, f"finals of a smaller Whisper, {len(streams)} streams", streams, ["en"] * 4)
+
+
+async def add_finals(
+    bench: Bench, channel: aio.Channel, part: str, streams: Sequence[bytes], languages: Sequence[str]
+) -> None:
+    """From the end of speech to the final, which first waits for half a second of silence."""
+    all_heard = await together(bench, channel, part, streams, [configured(name) for name in languages])
     waits, after_cut = [], []
     for heard, pcm in zip(all_heard, streams, strict=True):
         loud = loud_ends_ms(pcm)
@@ -169,7 +182,14 @@ async def with_server(server: Server, *parts: Callable[[aio.Channel], Awaitable[
         server.stop()
 
 
-async def measure(bench: Bench, sizes: Sizes) -> None:
+async def measure(bench: Bench, sizes: Sizes, small: str) -> None:
+    if small:
+        await with_server(
+            start_server(environment={"ANTIPHON_STT_OPTIONS_MODEL": small}),
+            lambda channel: measure_small_finals(bench, channel, sizes.finals),
+        )
+    else:
+        bench.skip("finals of a smaller Whisper", "none was named: --small FOLDER")
     await with_server(
         start_server(),
         lambda channel: measure_settled(bench, channel, sizes.settled),
@@ -182,9 +202,13 @@ async def measure(bench: Bench, sizes: Sizes) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few utterances; nothing is kept")
-    sizes = QUICK if parser.parse_args().quick else Sizes()
+    parser.add_argument(
+        "--small", metavar="FOLDER", default="", help="a smaller Whisper, such as tiny.en, in CTranslate2's format"
+    )
+    arguments = parser.parse_args()
+    sizes = QUICK if arguments.quick else Sizes()
     bench = Bench("listening_streams")
-    asyncio.run(measure(bench, sizes))
+    asyncio.run(measure(bench, sizes, arguments.small))
     if sizes != QUICK:
         bench.save()
 
