@@ -138,6 +138,14 @@ def is_kind(event, *names: str) -> bool:
     return isinstance(event, dict) and event["type"] in names
 
 
+EMPTY_TURN = [{"type": "final", "text": ""}, {"type": "reply_done", "text": ""}]
+
+
+def untimed(events):
+    """Events without the times they took."""
+    return [{name: value for name, value in event.items() if name != "timings"} for event in events]
+
+
 @pytest.mark.parametrize("num_silent_bytes", [0, 64_000])
 async def test_silence_is_an_empty_turn_and_no_error(ws, num_silent_bytes):
     await ws.send(json.dumps({"type": "start"}))
@@ -145,7 +153,7 @@ async def test_silence_is_an_empty_turn_and_no_error(ws, num_silent_bytes):
         await ws.send(bytes(num_silent_bytes))
     await ws.send(json.dumps({"type": "stop"}))
     events = [event for event in await turn(ws) if not is_kind(event, "partial")]
-    assert events == [{"type": "final", "text": ""}, {"type": "reply_done", "text": ""}]
+    assert untimed(events) == EMPTY_TURN
 
 
 @pytest.mark.parametrize(
@@ -181,7 +189,7 @@ async def test_second_start_begins_anew_and_drops_what_was_heard(compat, ws):
     await ws.send(json.dumps({"type": "start"}))
     await ws.send(json.dumps({"type": "stop"}))
     events = [event for event in await turn(ws) if not is_kind(event, "partial")]
-    assert events == [{"type": "final", "text": ""}, {"type": "reply_done", "text": ""}]
+    assert untimed(events) == EMPTY_TURN
 
 
 async def test_start_during_a_reply_ends_it(ws):
@@ -192,4 +200,4 @@ async def test_start_during_a_reply_ends_it(ws):
     await ws.send(json.dumps({"type": "start"}))
     await ws.send(json.dumps({"type": "stop"}))
     events = await turn(ws)
-    assert events[-2:] == [{"type": "final", "text": ""}, {"type": "reply_done", "text": ""}]
+    assert untimed(events[-2:]) == EMPTY_TURN
