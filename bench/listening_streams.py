@@ -203,10 +203,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few utterances; nothing is kept")
     parser.add_argument(
+        "--utterances", metavar="N", type=int, help="of each stream in every part, in place of 40, 20 and 12"
+    )
+    parser.add_argument(
         "--small", metavar="FOLDER", default="", help="a smaller Whisper, such as tiny.en, in CTranslate2's format"
     )
     arguments = parser.parse_args()
-    sizes = QUICK if arguments.quick else Sizes()
+    asked = arguments.utterances
+    sizes = QUICK if arguments.quick else Sizes(asked, asked, asked) if asked else Sizes()
     bench = Bench("listening_streams")
     asyncio.run(measure(bench, sizes, arguments.small))
     if sizes != QUICK:

@@ -12,7 +12,7 @@ from support.servers import Server, start_compat
 
 SUPPORT = Path(__file__).parents[1] / "support"
 NUM_CASES = 2_000
-NUM_EXAMPLES = 160
+NUM_EXAMPLES = 145
 """Of each operation at most; operations without input have one case."""
 LIMIT_S = 500.0
 

@@ -8,11 +8,14 @@ import pytest
 from support.higgs import start_higgs
 from support.servers import Compat, Server, scripted_config, start_compat, start_server
 
+ONE_THREAD = {"ANTIPHON_STT_OPTIONS_THREADS": "1"}
+"""Two test processes share two cores; a second thread for each would cost half as much again."""
+
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """antiphon-server with the embedded models."""
-    process = start_server()
+    process = start_server(environment=ONE_THREAD)
     yield process
     process.stop()
 

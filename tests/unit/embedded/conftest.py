@@ -17,7 +17,7 @@ def synthesizer():
 
 @pytest.fixture(scope="session")
 def transcriber():
-    return asyncio.run(whisper.create({"cache_dir": str(MODEL_CACHE)}))
+    return asyncio.run(whisper.create({"cache_dir": str(MODEL_CACHE), "threads": 1}))
 
 
 @pytest.fixture(scope="session")
