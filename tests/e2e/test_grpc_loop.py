@@ -65,8 +65,8 @@ async def test_twenty_sentences_come_back_as_they_were_sent(server):
     assert word_error_rate(" ".join(SENTENCES), " ".join(heard)) <= 0.03, heard
 
 
-async def test_thirty_recordings_of_a_person_are_understood(server):
-    thirty = recordings("en", 30)
+async def test_sixty_recordings_of_a_person_are_understood(server):
+    sixty = recordings("en", 60)
     async with calls_to(server) as stubs:
-        heard = await in_turn(stubs, joined([recording.pcm for recording in thirty]))
-    assert word_error_rate(" ".join(recording.text for recording in thirty), " ".join(heard)) <= 0.05, heard
+        heard = await in_turn(stubs, joined([recording.pcm for recording in sixty]))
+    assert word_error_rate(" ".join(recording.text for recording in sixty), " ".join(heard)) <= 0.05, heard
