@@ -12,7 +12,8 @@ import torch
 from antiphon_server.codec.delay import undelay
 from antiphon_server.engine.codec_plan import windows
 from antiphon_server.engine.runner import DecodePart, Draw, PrefillPart, WindowPart
-from antiphon_server.runtime.higgs_runner import MOST_SEQUENCES, HiggsRunner
+from antiphon_server.runtime.eager_runner import MOST_SEQUENCES
+from antiphon_server.runtime.higgs_runner import HiggsRunner
 from support.speak_alone import Parts, speak
 
 NUM_ROWS = 24

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
+from typing import Required, TypedDict, Unpack
 
 import torch
 from torch import Tensor
@@ -15,6 +16,15 @@ from antiphon_server.runtime.paged_kv import DecodeAttention, PagedKV, PrefillAt
 MOST_SEQUENCES = 64
 
 
+class RunnerSizes(TypedDict, total=False):
+    """How a runner is built, on a CPU and on a GPU."""
+
+    num_blocks: Required[int]
+    block_size: int
+    max_sequences: int
+    is_invariant: bool
+
+
 class EagerRunner(ABC):
     """Prefills and launches of a model; what it reads and writes, its heirs say.
 
@@ -24,20 +34,14 @@ class EagerRunner(ABC):
 
     max_lag = 1
 
-    def __init__(
-        self,
-        model: Qwen3,
-        *,
-        num_blocks: int,
-        block_size: int = 16,
-        max_sequences: int = MOST_SEQUENCES,
-        is_invariant: bool = True,
-    ) -> None:
+    def __init__(self, model: Qwen3, **sizes: Unpack[RunnerSizes]) -> None:
         """Allocate the cache."""
         super().__init__()
-        self.block_size, self.num_blocks, self.max_sequences = block_size, num_blocks, max_sequences
+        self.num_blocks = num_blocks = sizes["num_blocks"]
+        self.block_size = block_size = sizes.get("block_size", 16)
+        self.max_sequences = sizes.get("max_sequences", MOST_SEQUENCES)
         self.max_positions = min(model.num_positions, num_blocks * block_size)
-        self._model, self._is_invariant = model, is_invariant
+        self._model, self._is_invariant = model, sizes.get("is_invariant", True)
         self._cache = PagedKV(
             model.config, num_blocks=num_blocks, block_size=block_size, dtype=model.dtype, device=model.device
         )

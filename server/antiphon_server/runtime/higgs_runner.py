@@ -1,6 +1,7 @@
 """The Runner of Higgs Audio v3 TTS in eager torch."""
 
 from collections.abc import Sequence
+from typing import Unpack
 
 import numpy as np
 import torch
@@ -12,33 +13,18 @@ from antiphon_server.codec.sizes import SAMPLES_PER_FRAME
 from antiphon_server.engine.runner import Draw, PrefillPart, Row, WindowPart, WindowsAtOnce
 from antiphon_server.model.backbone import Backbone
 from antiphon_server.model.higgs_config import CODE_VOCABULARY, NUM_CODEBOOKS
-from antiphon_server.runtime.eager_runner import MOST_SEQUENCES, EagerRunner
+from antiphon_server.runtime.eager_runner import EagerRunner, RunnerSizes
 from antiphon_server.runtime.sampler import SamplerState, sample
 
 
 class HiggsRunner(EagerRunner, WindowsAtOnce):
     """A Runner; see ``EagerRunner``."""
 
-    def __init__(
-        self,
-        backbone: Backbone,
-        codec: HiggsCodec,
-        *,
-        num_blocks: int,
-        block_size: int = 16,
-        max_sequences: int = MOST_SEQUENCES,
-        is_invariant: bool = True,
-    ) -> None:
+    def __init__(self, backbone: Backbone, codec: HiggsCodec, **sizes: Unpack[RunnerSizes]) -> None:
         """Allocate the cache."""
-        super().__init__(
-            backbone,
-            num_blocks=num_blocks,
-            block_size=block_size,
-            max_sequences=max_sequences,
-            is_invariant=is_invariant,
-        )
+        super().__init__(backbone, **sizes)
         self._backbone, self._codec = backbone, codec
-        self._state = SamplerState(max_sequences, backbone.device)
+        self._state = SamplerState(self.max_sequences, backbone.device)
 
     def begin(self, slot: int, draw: Draw) -> None:
         """Prepare a slot; see ``Runner``."""

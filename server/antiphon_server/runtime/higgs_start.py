@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from antiphon_server.codec.higgs_codec import HiggsCodec
 from antiphon_server.codec.sizes import NUM_QUANTIZERS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
@@ -14,18 +13,14 @@ from antiphon_server.engine.runner import Runner
 from antiphon_server.engine.voice_names import FOREIGN_VOICES
 from antiphon_server.model.backbone import Backbone
 from antiphon_server.model.checkpoint import Checkpoint, open_checkpoint
-from antiphon_server.model.higgs_config import CONTEXT_POSITIONS
 from antiphon_server.model.hub import find_checkpoint
 from antiphon_server.model.languages import LANGUAGES
 from antiphon_server.model.layout import CODEC_PREFIX
-from antiphon_server.model.memory_plan import BLOCK_SIZE
 from antiphon_server.model.tokenizer import DELIVERY_TAGS, TextTokenizer
-from antiphon_server.runtime.cuda.device import set_numerics
-from antiphon_server.runtime.cuda.graph_runner import GraphRunner
 from antiphon_server.runtime.cuda.start import start_runner
 from antiphon_server.runtime.higgs_options import HiggsOptions, plan_of
 from antiphon_server.runtime.higgs_runner import HiggsRunner
-from antiphon_server.runtime.starting import DTYPES, device_of, graph_settings, placed, revision
+from antiphon_server.runtime.starting import DTYPES, device_of, graph_settings, placed, revision, runner_sizes
 from antiphon_server.telemetry.progress import ProgressLine
 
 MODEL = "higgs-audio-v3-tts"
@@ -69,32 +64,15 @@ def _loaded(checkpoint: Checkpoint, options: HiggsOptions, device: torch.device,
     buffers = checkpoint.codec_buffers()
     checkpoint.fill({**dict(backbone.named()), **buffers}, ProgressLine("checkpoint: read", _log.info))
     weights = {name.removeprefix(CODEC_PREFIX): tensor.to(device) for name, tensor in buffers.items()}
-    codec, info = HiggsCodec(weights), _info(checkpoint, options, num_blocks)
+    codec = HiggsCodec(weights)
     if device.type == "cpu":
-        return Loaded(tokenizer, codec, _cpu_runner(backbone, codec, options, num_blocks), info)
-    runner = _gpu_runner(backbone, weights, options, num_blocks)
-    return Loaded(tokenizer, codec, runner, info, runner.gauges)
+        on_cpu = HiggsRunner(backbone, codec, **runner_sizes(options, num_blocks))
+        return Loaded(tokenizer, codec, on_cpu, _info(checkpoint, options, on_cpu))
+    runner = start_runner(backbone, weights, graph_settings(options, num_blocks))
+    return Loaded(tokenizer, codec, runner, _info(checkpoint, options, runner), runner.gauges)
 
 
-def _cpu_runner(backbone: Backbone, codec: HiggsCodec, options: HiggsOptions, num_blocks: int) -> HiggsRunner:
-    return HiggsRunner(
-        backbone,
-        codec,
-        num_blocks=num_blocks,
-        block_size=BLOCK_SIZE,
-        max_sequences=options.max_concurrent_calls,
-        is_invariant=options.determinism == "batch_invariant",
-    )
-
-
-def _gpu_runner(
-    backbone: Backbone, weights: Mapping[str, Tensor], options: HiggsOptions, num_blocks: int
-) -> GraphRunner:
-    set_numerics()
-    return start_runner(backbone, weights, graph_settings(options, num_blocks))
-
-
-def _info(checkpoint: Checkpoint, options: HiggsOptions, num_blocks: int) -> EngineInfo:
+def _info(checkpoint: Checkpoint, options: HiggsOptions, runner: Runner) -> EngineInfo:
     description = "The model's own choice of voice; it may change from call to call."
     voice = EngineVoice(VOICE, "Default", description, is_variant=False, languages=LANGUAGES)
     return EngineInfo(
@@ -119,7 +97,7 @@ def _info(checkpoint: Checkpoint, options: HiggsOptions, num_blocks: int) -> Eng
         has_stats=True,
         num_codebooks=NUM_QUANTIZERS,
         frames_per_s=SAMPLE_RATE_HZ / SAMPLES_PER_FRAME,
-        max_positions=min(CONTEXT_POSITIONS, num_blocks * BLOCK_SIZE),
+        max_positions=runner.max_positions,
         continuity="CONTEXT",
         call_options={"guard": options.guard},
     )

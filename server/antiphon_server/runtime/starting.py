@@ -16,6 +16,7 @@ from antiphon_server.model.memory_plan import BLOCK_SIZE, MemoryPlan
 from antiphon_server.runtime.checkpoint_options import CheckpointOptions
 from antiphon_server.runtime.cuda.device import cuda_device, free_bytes
 from antiphon_server.runtime.cuda.graph_runner import INVARIANT_ROWS, GraphSettings
+from antiphon_server.runtime.eager_runner import RunnerSizes
 
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 _COMMIT = re.compile("[0-9a-f]{40}")
@@ -54,15 +55,19 @@ def placed(
         raise InvalidField(plan.shortage(available), field="num_blocks") from error
 
 
+def runner_sizes(options: CheckpointOptions, num_blocks: int) -> RunnerSizes:
+    """Say how a runner is built."""
+    return {
+        "num_blocks": num_blocks,
+        "block_size": BLOCK_SIZE,
+        "max_sequences": options.max_concurrent_calls,
+        "is_invariant": options.determinism == "batch_invariant",
+    }
+
+
 def graph_settings(options: CheckpointOptions, num_blocks: int) -> GraphSettings:
     """Say how the steps of a GPU are built."""
-    return GraphSettings(
-        num_blocks=num_blocks,
-        block_size=BLOCK_SIZE,
-        max_sequences=options.max_concurrent_calls,
-        is_invariant=options.determinism == "batch_invariant",
-        is_eager=not options.graphs,
-    )
+    return GraphSettings(**runner_sizes(options, num_blocks), is_eager=not options.graphs)
 
 
 def revision(folder: Path, tensors: Iterable[Stored], options: CheckpointOptions) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import Unpack
 
 import torch
 from torch import Tensor
@@ -11,32 +12,17 @@ from antiphon_server.engine.runner import BROKEN, Draw, Heard, NoWindows, Prefil
 from antiphon_server.model.stt.decoder import TextDecoder
 from antiphon_server.model.stt.ear import Ear
 from antiphon_server.model.stt.vocabulary import AUDIO
-from antiphon_server.runtime.eager_runner import MOST_SEQUENCES, EagerRunner
+from antiphon_server.runtime.eager_runner import EagerRunner, RunnerSizes
 
 
 class SttRunner(EagerRunner, NoWindows):
     """A Runner; see ``EagerRunner``. It writes the likeliest id, the first of several that are equally likely."""
 
-    def __init__(
-        self,
-        ear: Ear,
-        decoder: TextDecoder,
-        *,
-        num_blocks: int,
-        block_size: int = 16,
-        max_sequences: int = MOST_SEQUENCES,
-        is_invariant: bool = True,
-    ) -> None:
+    def __init__(self, ear: Ear, decoder: TextDecoder, **sizes: Unpack[RunnerSizes]) -> None:
         """Allocate the cache."""
-        super().__init__(
-            decoder,
-            num_blocks=num_blocks,
-            block_size=block_size,
-            max_sequences=max_sequences,
-            is_invariant=is_invariant,
-        )
+        super().__init__(decoder, **sizes)
         self._ear, self._decoder = ear, decoder
-        self._last = torch.zeros(max_sequences, dtype=torch.long, device=decoder.device)
+        self._last = torch.zeros(self.max_sequences, dtype=torch.long, device=decoder.device)
 
     def begin(self, slot: int, draw: Draw) -> None:
         """Prepare a slot; see ``Runner``. Nothing is drawn by chance."""

@@ -9,7 +9,6 @@ import torch
 from antiphon_server.engine.protocol import EngineInfo
 from antiphon_server.engine.runner import Runner
 from antiphon_server.model.hub import find_checkpoint
-from antiphon_server.model.memory_plan import BLOCK_SIZE
 from antiphon_server.model.stt.checkpoint import SttCheckpoint, open_stt
 from antiphon_server.model.stt.decoder import TextDecoder
 from antiphon_server.model.stt.ear import Ear
@@ -17,10 +16,8 @@ from antiphon_server.model.stt.lengths import seconds_in
 from antiphon_server.model.stt.prompt import INSTRUCTION, Thinking
 from antiphon_server.model.stt.vocabulary import stt_tokens
 from antiphon_server.model.tokenizer import TextTokenizer
-from antiphon_server.runtime.cuda.device import set_numerics
 from antiphon_server.runtime.cuda.start import start_text_runner
-from antiphon_server.runtime.cuda.text_runner import TextGraphRunner
-from antiphon_server.runtime.starting import DTYPES, device_of, graph_settings, placed, revision
+from antiphon_server.runtime.starting import DTYPES, device_of, graph_settings, placed, revision, runner_sizes
 from antiphon_server.runtime.stt_options import SttOptions, plan_of
 from antiphon_server.runtime.stt_runner import SttRunner
 from antiphon_server.telemetry.progress import ProgressLine
@@ -68,26 +65,10 @@ def _loaded(checkpoint: SttCheckpoint, options: SttOptions, device: torch.device
     checkpoint.fill({**dict(decoder.named()), **ear.weights}, ProgressLine("checkpoint: read", _log.info))
     thinking = Thinking(options.thinking)
     if device.type == "cpu":
-        on_cpu = _cpu_runner(ear, decoder, options, num_blocks)
+        on_cpu = SttRunner(ear, decoder, **runner_sizes(options, num_blocks))
         return LoadedStt(tokenizer, on_cpu, _info(checkpoint, options, on_cpu), thinking)
-    runner = _gpu_runner(ear, decoder, options, num_blocks)
+    runner = start_text_runner(ear, decoder, graph_settings(options, num_blocks))
     return LoadedStt(tokenizer, runner, _info(checkpoint, options, runner), thinking, runner.gauges)
-
-
-def _cpu_runner(ear: Ear, decoder: TextDecoder, options: SttOptions, num_blocks: int) -> SttRunner:
-    return SttRunner(
-        ear,
-        decoder,
-        num_blocks=num_blocks,
-        block_size=BLOCK_SIZE,
-        max_sequences=options.max_concurrent_calls,
-        is_invariant=options.determinism == "batch_invariant",
-    )
-
-
-def _gpu_runner(ear: Ear, decoder: TextDecoder, options: SttOptions, num_blocks: int) -> TextGraphRunner:
-    set_numerics()
-    return start_text_runner(ear, decoder, graph_settings(options, num_blocks))
 
 
 def _info(checkpoint: SttCheckpoint, options: SttOptions, runner: Runner) -> EngineInfo:

@@ -5,8 +5,8 @@ import torch
 
 from antiphon_server.errors import InvalidField
 from antiphon_server.runtime.checkpoint_options import settled
+from antiphon_server.runtime.eager_runner import MOST_SEQUENCES
 from antiphon_server.runtime.higgs_options import HiggsOptions
-from antiphon_server.runtime.higgs_runner import MOST_SEQUENCES
 from antiphon_server.runtime.higgs_start import load
 
 
