@@ -8,14 +8,14 @@ import torch
 
 from antiphon_server.engine.runner import Draw, Heard, Position
 from antiphon_server.engine.sequence import Ask
-from antiphon_server.model.stt.chunks import SAMPLE_RATE, num_rows
+from antiphon_server.model.stt.chunks import CHUNKS_AT_ONCE, SAMPLE_RATE, num_rows
 from antiphon_server.model.stt.decoder import TextDecoder
 from antiphon_server.model.stt.ear import Ear
 from antiphon_server.model.stt.make import STT_SIZES, spread
 from antiphon_server.model.stt.vocabulary import AUDIO_BEGIN, AUDIO_END, TURN_BEGIN, TURN_END
 from antiphon_server.runtime.cuda.device import set_numerics
 from antiphon_server.runtime.cuda.text_runner import TextGraphRunner
-from antiphon_server.runtime.stt_ask import CHUNKS_AT_ONCE, cut_pcm
+from antiphon_server.runtime.stt_ask import cut_pcm
 from bench.gpu.model import graph_settings, make_kernels, noise
 from bench.gpu.setting import Setting
 

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
 from antiphon_server.model.stt import prompt as layout
-from antiphon_server.model.stt.chunks import cut
+from antiphon_server.model.stt.chunks import CHUNK_SAMPLES
 from antiphon_server.model.stt.decoder import TextDecoder
 from antiphon_server.model.stt.ear import Ear
 from antiphon_server.model.stt.mel import log_mel
@@ -47,7 +47,7 @@ class Listener:
     tokenizer: TextTokenizer
 
     def hear(self, samples):
-        return torch.cat([self.ear.hear(log_mel(chunk[None]))[0] for chunk in cut(samples)])
+        return torch.cat([self.ear.hear(log_mel(chunk[None]))[0] for chunk in samples.split(CHUNK_SAMPLES)])
 
     def ids(self, num_rows):
         return layout.prompt_ids(self.tokenizer, [num_rows])
@@ -129,7 +129,7 @@ class ThirtySeconds(Listener):
 
     def hear(self, samples):
         rows = []
-        for chunk in cut(samples):
+        for chunk in samples.split(CHUNK_SAMPLES):
             mel = log_mel(F.pad(chunk, (0, 480_000 - len(chunk)))[None])
             rows.append(self.ear.hear(mel)[0, : self.ear.hear(log_mel(chunk[None])).shape[1]])
         return torch.cat(rows)

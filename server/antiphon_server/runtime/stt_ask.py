@@ -3,14 +3,11 @@
 from antiphon_server.engine.protocol import LISTENING_RATE_HZ, ListenJob
 from antiphon_server.engine.runner import Draw, Heard, Position
 from antiphon_server.engine.sequence import Ask
-from antiphon_server.model.stt.chunks import CHUNK_SAMPLES, LEAST_SAMPLES, num_rows
-from antiphon_server.model.stt.lengths import MAX_IDS, ids_of
+from antiphon_server.model.stt.chunks import CHUNK_SAMPLES, CHUNKS_AT_ONCE, LEAST_SAMPLES, MAX_IDS, ids_of, num_rows
 from antiphon_server.model.stt.prompt import INSTRUCTION, Thinking, prefix_ids, suffix_ids
 from antiphon_server.model.stt.vocabulary import STOP_IDS
 from antiphon_server.model.tokenizer import TextTokenizer
 
-CHUNKS_AT_ONCE = 8
-"""Of one prompt that are heard and computed in one step: 32 s. Others get their next row between two such steps."""
 _GREEDY = Draw(seed=0, temperature=0.0)
 
 
@@ -37,7 +34,7 @@ def ask_for(job: ListenJob, tokenizer: TextTokenizer, *, thinking: Thinking, ins
 
 
 def cut_pcm(pcm: bytes) -> list[Heard]:
-    """Cut samples into 4 s each; a rest under 160 ms is filled with zeros. See ``model.stt.chunks.cut``."""
+    """Cut samples into 4 s each; a rest under 160 ms is filled with zeros. No samples have no chunks."""
     size, least = 2 * CHUNK_SAMPLES, 2 * LEAST_SAMPLES
     return [Heard(pcm[at : at + size].ljust(least, b"\0")) for at in range(0, len(pcm), size)]
 

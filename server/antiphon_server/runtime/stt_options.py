@@ -8,9 +8,9 @@ from typing import ClassVar
 from antiphon_server.engine.protocol import EngineInfo, ListenJob
 from antiphon_server.errors import InvalidField
 from antiphon_server.model.memory_plan import CPU_BLOCKS, MemoryPlan
+from antiphon_server.model.stt.chunks import positions_of
 from antiphon_server.model.stt.config import SttConfig
 from antiphon_server.model.stt.inspection import inspect_stt
-from antiphon_server.model.stt.lengths import positions_of
 from antiphon_server.model.stt.memory_plan import stt_memory_plan
 from antiphon_server.model.stt.prompt import Thinking
 from antiphon_server.runtime.checkpoint_options import CheckpointOptions, on_device

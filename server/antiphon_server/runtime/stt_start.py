@@ -10,9 +10,9 @@ from antiphon_server.engine.protocol import EngineInfo
 from antiphon_server.engine.runner import Runner
 from antiphon_server.model.hub import find_checkpoint
 from antiphon_server.model.stt.checkpoint import SttCheckpoint, open_stt
+from antiphon_server.model.stt.chunks import seconds_in
 from antiphon_server.model.stt.decoder import TextDecoder
 from antiphon_server.model.stt.ear import Ear
-from antiphon_server.model.stt.lengths import seconds_in
 from antiphon_server.model.stt.prompt import INSTRUCTION, Thinking
 from antiphon_server.model.stt.vocabulary import stt_tokens
 from antiphon_server.model.tokenizer import TextTokenizer

@@ -9,8 +9,8 @@ import pytest
 from antiphon_server.engine.protocol import ListenJob
 from antiphon_server.engine.sequence import Finish
 from antiphon_server.errors import ContextOverflow, DeadlineTooShort, InvalidField, ModelNotInstalled
+from antiphon_server.model.stt.chunks import positions_of, seconds_in
 from antiphon_server.model.stt.config import SttConfig
-from antiphon_server.model.stt.lengths import positions_of, seconds_in
 from antiphon_server.model.stt.prompt import Thinking
 from antiphon_server.model.stt.vocabulary import THINK
 from antiphon_server.runtime.stt import HiggsTranscriber, create

@@ -3,11 +3,10 @@
 from math import prod
 
 from antiphon_server.model.memory_plan import BLOCK_SIZE, BYTES_OF_DTYPE, FP32, Lengths, MemoryPlan, prefill_bytes
+from antiphon_server.model.stt.chunks import CHUNK_POSITIONS, CHUNK_ROWS, CHUNKS_AT_ONCE
 from antiphon_server.model.stt.config import TEXT_POSITIONS, SttConfig
 from antiphon_server.model.stt.layout import TEXT_EMBEDDING, TEXT_HEAD, decoder_shapes, ear_shapes
 
-_CHUNKS = 8  # that are heard at once
-_CHUNK_POSITIONS, _CHUNK_ROWS = 200, 50
 _PART_POSITIONS = 512
 """Of a prompt that are computed in one step, at most."""
 
@@ -19,7 +18,8 @@ def stt_memory_plan(
     width = BYTES_OF_DTYPE[dtype]
     decoder = {name: prod(shape) for name, shape in decoder_shapes(config).items()}
     tables = decoder[TEXT_EMBEDDING] + decoder[TEXT_HEAD]
-    heard = _CHUNKS * _CHUNK_POSITIONS * (width * 2 * config.tower.inner + FP32 * 4 * config.tower.width)
+    encoded = CHUNK_POSITIONS * (width * 2 * config.tower.inner + FP32 * 4 * config.tower.width)
+    heard = encoded + CHUNK_ROWS * prefill_bytes(config.text, width)
     keys = 2 * width * config.text.num_kv_heads * config.text.head_dim
     seen = _PART_POSITIONS * (FP32 + width + 1)  # a mask, as it is made
     return MemoryPlan(
@@ -33,7 +33,7 @@ def stt_memory_plan(
         num_blocks=num_blocks,
         max_concurrent_calls=max_concurrent_calls,
         work={
-            f"{_CHUNKS} chunks of sound": heard + _CHUNKS * _CHUNK_ROWS * prefill_bytes(config.text, width),
+            f"{CHUNKS_AT_ONCE} chunks of sound": CHUNKS_AT_ONCE * heard,
             "the longest prompt": min(TEXT_POSITIONS, num_blocks * BLOCK_SIZE) * (keys + seen),
             "scores of all calls": 3 * FP32 * max_concurrent_calls * config.text.vocabulary,
         },

@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 
 from antiphon_server.engine.runner import Heard
-from antiphon_server.model.stt.chunks import CHUNK_SAMPLES, num_frames, num_rows
+from antiphon_server.model.stt.chunks import CHUNK_ROWS, CHUNK_SAMPLES, CHUNKS_AT_ONCE, num_frames, num_rows
 from antiphon_server.model.stt.config import NUM_MELS
 from antiphon_server.model.stt.ear import Ear
 from antiphon_server.runtime.cuda.catalogue import GraphCatalogue
 from antiphon_server.runtime.cuda.lane import Lane
 from antiphon_server.runtime.cuda.ring import InputRing
-from antiphon_server.runtime.stt_ask import CHUNKS_AT_ONCE
 
 _FULL_SCALE = 32_768.0
 _DEPTH = 3
@@ -42,7 +41,7 @@ class EarSteps:
         self._samples = torch.zeros(CHUNKS_AT_ONCE * CHUNK_SAMPLES, dtype=torch.int16, device=device)
         self._inputs = InputRing(lane, _DEPTH, self._samples)
         self._mels = torch.zeros(CHUNKS_AT_ONCE, NUM_MELS, num_frames(CHUNK_SAMPLES), device=device)
-        num_heard, hidden_size = CHUNKS_AT_ONCE * num_rows(CHUNK_SAMPLES), ear.config.text.hidden_size
+        num_heard, hidden_size = CHUNKS_AT_ONCE * CHUNK_ROWS, ear.config.text.hidden_size
         self.heard = torch.zeros(num_heard, hidden_size, dtype=ear.dtype, device=device)
         """Rows of the part that was heard last, one chunk's behind the other's."""
 

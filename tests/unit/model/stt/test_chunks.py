@@ -1,12 +1,14 @@
 """How sound is cut, and how many positions it takes."""
 
+import numpy as np
 import pytest
 import torch
 
-from antiphon_server.model.stt.chunks import cut, num_frames, num_positions, num_rows
+from antiphon_server.model.stt.chunks import num_frames, num_positions, num_rows
 from antiphon_server.model.stt.ear import Ear
 from antiphon_server.model.stt.make import STT_SIZES
 from antiphon_server.model.stt.mel import log_mel
+from antiphon_server.runtime.stt_ask import cut_pcm
 
 
 @pytest.mark.parametrize(
@@ -22,12 +24,12 @@ from antiphon_server.model.stt.mel import log_mel
     ],
 )
 def test_sound_is_cut_into_four_seconds_and_a_rest_of_160_ms_or_more(num_samples, lengths):
-    samples = torch.arange(1, num_samples + 1, dtype=torch.float32)
-    chunks = cut(samples)
-    assert [len(chunk) for chunk in chunks] == lengths
-    joined = torch.cat(chunks) if chunks else samples
-    assert torch.equal(joined[:num_samples], samples)
-    assert not joined[num_samples:].any()
+    pcm = np.arange(1, num_samples + 1).astype("<i2").tobytes()
+    chunks = [chunk.pcm for chunk in cut_pcm(pcm)]
+    assert [len(chunk) // 2 for chunk in chunks] == lengths
+    joined = b"".join(chunks)
+    assert joined[: len(pcm)] == pcm
+    assert not any(joined[len(pcm) :])
 
 
 def test_published_lengths():
