@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ MOST_CALLS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class CheckpointOptions:
+class CheckpointOptions(ABC):
     """Options of an engine whose model is a checkpoint."""
 
     role: ClassVar[str] = ""
@@ -47,13 +48,13 @@ class CheckpointOptions:
     graphs: bool = True
     """Whether a GPU replays captured graphs; without them it is slower, for comparison only."""
 
+    @abstractmethod
     def plan(self, folder: Path, available: int | None) -> MemoryPlan:
         """Plan the memory of a checkpoint where ``available`` bytes are free; None: nobody knows.
 
         Raises:
             ModelNotInstalled: If anything is wrong with the checkpoint; the message lists what.
         """
-        raise NotImplementedError
 
     def check(self) -> None:
         """Refuse what cannot be used.
