@@ -71,20 +71,19 @@ class CallServer:
         self._channel = channel
         self._engines = engines
         self._running: dict[int, _Running] = {}
-        self._voice_streams: dict[int, VoiceActivityStream] = {}
-        self._live_transcripts: dict[int, LiveTranscript] = {}
+        self._opened: dict[int, LiveTranscript | VoiceActivityStream] = {}
         self._answers: dict[tuple[str, str], Callable[..., Awaitable[object]]] = {
             ("synthesizer", "encode"): self._encode_clip,
             ("synthesizer", "count_tokens"): self._count_tokens,
             ("synthesizer", "stats"): partial(self._stats, "synthesizer"),
             ("transcriber", "stats"): partial(self._stats, "transcriber"),
             ("transcriber", "transcribe"): self._transcribe,
-            ("live_transcriber", "open"): self._open_live,
+            ("live_transcriber", "open"): partial(self._open, "live_transcriber"),
             ("live_transcriber", "push"): self._push_live,
-            ("live_transcriber", "close"): self._close_live,
-            ("voice_activity", "open"): self._open_voice,
+            ("live_transcriber", "close"): self._close,
+            ("voice_activity", "open"): partial(self._open, "voice_activity"),
             ("voice_activity", "score"): self._score_voice,
-            ("voice_activity", "close"): self._close_voice,
+            ("voice_activity", "close"): self._close,
         }
         self._streams: dict[tuple[str, str], Callable[..., AsyncIterator[Message]]] = {
             ("synthesizer", "speak"): self._speak,
@@ -167,31 +166,21 @@ class CallServer:
         transcriber = cast("Transcriber", self._engines["transcriber"])
         return encode(await transcriber.transcribe(cast("ListenJob", decode(job))))
 
-    async def _open_live(self, stream_id: int, language: str) -> None:
-        live = cast("LiveTranscriber", self._engines["live_transcriber"])
-        self._live_transcripts[stream_id] = await live.open(language)
+    async def _open(self, role: Role, stream_id: int, *language: str) -> None:
+        self._opened[stream_id] = await cast("LiveTranscriber | VoiceActivity", self._engines[role]).open(*language)
 
-    async def _push_live(self, stream_id: int, pcm: bytes) -> str:
-        transcript = self._live_transcripts.get(stream_id)
-        if transcript is None:
-            raise EngineRestarting("the live transcript is closed; open another")
-        return await transcript.push(pcm)
-
-    async def _close_live(self, stream_id: int) -> None:
-        transcript = self._live_transcripts.pop(stream_id, None)
-        if transcript is not None:
-            await transcript.close()
-
-    async def _open_voice(self, stream_id: int) -> None:
-        self._voice_streams[stream_id] = await cast("VoiceActivity", self._engines["voice_activity"]).open()
-
-    async def _score_voice(self, stream_id: int, pcm: bytes) -> list[float]:
-        stream = self._voice_streams.get(stream_id)
-        if stream is None:
-            raise EngineRestarting("the voice activity stream is closed; open another")
-        return await stream.score(pcm)
-
-    async def _close_voice(self, stream_id: int) -> None:
-        stream = self._voice_streams.pop(stream_id, None)
+    async def _close(self, stream_id: int) -> None:
+        stream = self._opened.pop(stream_id, None)
         if stream is not None:
             await stream.close()
+
+    def _find(self, stream_id: int, what: str) -> LiveTranscript | VoiceActivityStream:
+        if stream_id not in self._opened:
+            raise EngineRestarting(f"the {what} is closed; open another")
+        return self._opened[stream_id]
+
+    async def _push_live(self, stream_id: int, pcm: bytes) -> str:
+        return await cast("LiveTranscript", self._find(stream_id, "live transcript")).push(pcm)
+
+    async def _score_voice(self, stream_id: int, pcm: bytes) -> list[float]:
+        return await cast("VoiceActivityStream", self._find(stream_id, "voice activity stream")).score(pcm)
