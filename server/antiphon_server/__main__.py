@@ -53,15 +53,10 @@ def main(argv: list[str] | None = None) -> int:
         "metrics_listen": arguments.metrics,
         "grace_s": arguments.grace,
     }
-    try:
-        flags |= _engines(arguments)
-    except ConfigError as error:
-        print(f"antiphon-server: {error}", file=sys.stderr)  # noqa: T201 - for whoever started it
-        return 2
     if arguments.strict_models:
         flags["strict_models"] = True
     try:
-        loaded = load_config(flags, arguments.config)
+        loaded = load_config(flags | _engines(arguments), arguments.config)
     except ConfigError as error:
         print(f"antiphon-server: {error}", file=sys.stderr)  # noqa: T201 - for whoever started it
         return 2

@@ -195,19 +195,19 @@ def build_engines(
 
 def second_tts(config: Config) -> EngineSettings | None:
     """Find the second speech model: the one the settings name, or what was added to the cache folder."""
-    wanted = config.second_tts
-    if wanted.engine != "auto":
-        return wanted if wanted.engine != "none" else None
-    is_there = config.tts.engine == "hibari" and kokoro_files.is_added(_cache_dir(config))
-    return EngineSettings("kokoro", wanted.options) if is_there else None
+    is_added = config.tts.engine == "hibari" and kokoro_files.is_added(_cache_dir(config))
+    return _wanted_or_added(config.second_tts, "kokoro", is_added=is_added)
 
 
 def live_transcriber(config: Config) -> EngineSettings | None:
     """Find what writes partials: the engine the settings name, or what was added to the cache folder."""
-    wanted = config.live
+    return _wanted_or_added(config.live, "moonshine", is_added=moonshine_files.is_added(_cache_dir(config)))
+
+
+def _wanted_or_added(wanted: EngineSettings, name: str, *, is_added: bool) -> EngineSettings | None:
     if wanted.engine != "auto":
         return wanted if wanted.engine != "none" else None
-    return EngineSettings("moonshine", wanted.options) if moonshine_files.is_added(_cache_dir(config)) else None
+    return EngineSettings(name, wanted.options) if is_added else None
 
 
 def _cache_dir(config: Config) -> Path:
