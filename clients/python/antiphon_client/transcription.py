@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 
 from antiphon.speech.v1.report_pb2 import CallWarning
-from antiphon.speech.v1.transcript_pb2 import ListeningReport, Segment, Word
+from antiphon.speech.v1.transcript_pb2 import ListenedPiece, ListeningReport, PieceEnd, Segment, Word
 from antiphon.speech.v1.transcription_service_pb2 import (
     FinalTranscript,
     FinishAudio,
@@ -88,6 +88,12 @@ class Transcript:
     def report(self) -> ListeningReport:
         """How it came about: the pieces given to the model and the checks that fired; empty unless asked for."""
         return ListeningReport(pieces=[piece for final in self.finals for piece in final.report.pieces])
+
+
+def ended_by(piece: ListenedPiece) -> str:
+    """Name what ended a piece: ``pause``, ``length`` or ``audio``; what a newer server names is ``other``."""
+    found = PieceEnd.DESCRIPTOR.values_by_number.get(piece.end)
+    return found.name.removeprefix("PIECE_END_").lower() if found else "other"
 
 
 async def read_transcript(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from antiphon.speech.v1 import report_pb2, transcript_pb2
+from antiphon_client.transcription import ended_by
 from antiphon_compat.openai.transcript import Transcript
 
 _TIMINGS = ("queue_ms", "first_output_ms", "engine_ms", "total_ms")
@@ -40,7 +41,7 @@ def _piece(piece: transcript_pb2.ListenedPiece) -> dict[str, object]:
     return {
         "start": piece.start_ms / 1000,
         "end": piece.end_ms / 1000,
-        "ended_by": _ended_by(piece.end),
+        "ended_by": ended_by(piece),
         "engine_ms": round(piece.engine_ms, 1),
         "checks": list(_checks(piece.checks)),
     }
@@ -55,9 +56,3 @@ def _checks(checks: Iterable[transcript_pb2.FiredCheck]) -> Iterable[dict[str, o
             "start": check.start_ms / 1000,
             "end": check.end_ms / 1000,
         }
-
-
-def _ended_by(end: int) -> str:
-    """Name what ended a piece; what a newer server names is ``other``."""
-    found = transcript_pb2.PieceEnd.DESCRIPTOR.values_by_number.get(end)
-    return found.name.removeprefix("PIECE_END_").lower() if found else "other"

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 
-from antiphon.speech.v1.transcript_pb2 import FiredCheck, ListenedPiece, ListeningReport, PieceEnd
+from antiphon.speech.v1.transcript_pb2 import FiredCheck, ListeningReport
+from antiphon_client.transcription import ended_by
 
 
 def report_lines(report: ListeningReport) -> Iterator[str]:
     """Write a line for each piece that the model was given, and one for each check that fired."""
     for piece in report.pieces:
         yield (
-            f"  {_seconds(piece.start_ms, piece.end_ms)}  heard in {piece.engine_ms:.0f} ms, "
-            f"ended by {_end_name(piece)}"
+            f"  {_seconds(piece.start_ms, piece.end_ms)}  heard in {piece.engine_ms:.0f} ms, ended by {ended_by(piece)}"
         )
         for check in piece.checks:
             yield f"  {_seconds(check.start_ms, check.end_ms)}  {check.name} {check.value:.3g}, limit {check.limit:.3g}"
@@ -23,7 +23,7 @@ def report_as_json(report: ListeningReport) -> dict[str, object]:
             {
                 "start_ms": piece.start_ms,
                 "end_ms": piece.end_ms,
-                "ended_by": _end_name(piece),
+                "ended_by": ended_by(piece),
                 "engine_ms": round(piece.engine_ms, 1),
                 "checks": list(_checks(piece.checks)),
             }
@@ -45,8 +45,3 @@ def _checks(checks: Iterable[FiredCheck]) -> Iterator[dict[str, object]]:
 
 def _seconds(start_ms: int, end_ms: int) -> str:
     return f"{start_ms / 1000:8.2f} {end_ms / 1000:8.2f}"
-
-
-def _end_name(piece: ListenedPiece) -> str:
-    found = PieceEnd.DESCRIPTOR.values_by_number.get(piece.end)
-    return found.name.removeprefix("PIECE_END_").lower() if found else "other"
