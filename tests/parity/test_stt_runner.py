@@ -11,16 +11,12 @@ from antiphon_server.engine.protocol import ListenJob
 from antiphon_server.engine.sequence import Finish
 from antiphon_server.engine.step_loop import StepLoop
 from antiphon_server.engine.text_sequence import TextSequence
-from antiphon_server.model.stt.checkpoint import open_stt
-from antiphon_server.model.stt.decoder import TextDecoder
-from antiphon_server.model.stt.ear import Ear
 from antiphon_server.model.stt.prompt import Thinking
-from antiphon_server.model.stt.vocabulary import STOP_IDS, stt_tokens
-from antiphon_server.model.tokenizer import TextTokenizer
+from antiphon_server.model.stt.vocabulary import STOP_IDS
 from antiphon_server.runtime.step_thread import StepThread
 from antiphon_server.runtime.stt_ask import ask_for
 from antiphon_server.runtime.stt_runner import SttRunner
-from support.listening import make_listening, pcm_of
+from support.listening import pcm_of
 from support.stt_reference import SttReference
 
 MARGIN = 2e-5
@@ -30,27 +26,9 @@ SECONDS = (0.1, 1.0, 2.7, 4.0, 4.5, 7.3, 8.0)
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    return open_stt(make_listening(tmp_path_factory.mktemp("listening") / "tiny"))
-
-
-@pytest.fixture(scope="module")
-def tokenizer(checkpoint):
-    return TextTokenizer(checkpoint.folder / "tokenizer.json", stt_tokens())
-
-
-@pytest.fixture(scope="module")
-def parts(checkpoint):
-    ear, decoder = Ear(checkpoint.config, dtype=torch.float32), TextDecoder(checkpoint.config, dtype=torch.float32)
-    ear.load(checkpoint)
-    decoder.load(checkpoint)
-    return ear, decoder
-
-
-@pytest.fixture(scope="module")
-def asks(tokenizer):
+def asks(listening_tokenizer):
     clips = [pcm_of(seed, round(16_000 * seconds)) for seed, seconds in enumerate(SECONDS)]
-    return [short(ask_for(ListenJob(pcm=pcm), tokenizer, thinking=Thinking.AUTO)) for pcm in clips]
+    return [short(ask_for(ListenJob(pcm=pcm), listening_tokenizer, thinking=Thinking.AUTO)) for pcm in clips]
 
 
 def short(ask):
@@ -79,9 +57,9 @@ def ids(sequence):
     return [row[0] for row in sequence.rows]
 
 
-def test_ids_and_ends_are_those_of_the_public_implementation(checkpoint, parts, asks, tokenizer):
-    reference = SttReference(checkpoint.folder)
-    found = answers(parts, asks)
+def test_ids_and_ends_are_those_of_the_public_implementation(listening, listening_parts, asks, listening_tokenizer):
+    reference = SttReference(listening.folder)
+    found = answers(listening_parts, asks)
     num_clear = num_ids = 0
     for sequence, ask, (seed, seconds) in zip(found, asks, enumerate(SECONDS), strict=True):
         samples = torch.frombuffer(bytearray(pcm_of(seed, round(16_000 * seconds))), dtype=torch.int16) / 32768
@@ -103,18 +81,18 @@ def test_ids_and_ends_are_those_of_the_public_implementation(checkpoint, parts, 
     assert not any(STOP_IDS & set(ids(sequence)) for sequence in found)
 
 
-def test_an_answer_alone_has_the_bits_of_one_among_others(parts, asks):
-    together = [sequence.rows for sequence in answers(parts, asks)]
-    alone = [answers(parts, [ask])[0].rows for ask in asks[::3]]
+def test_an_answer_alone_has_the_bits_of_one_among_others(listening_parts, asks):
+    together = [sequence.rows for sequence in answers(listening_parts, asks)]
+    alone = [answers(listening_parts, [ask])[0].rows for ask in asks[::3]]
     assert alone == together[::3]
 
 
-def test_sound_of_more_than_one_part_is_answered_as_in_one(parts, tokenizer):
+def test_sound_of_more_than_one_part_is_answered_as_in_one(listening_parts, listening_tokenizer):
     """Nine chunks are heard in two steps; positions and keys are the same, so are the ids."""
     job = ListenJob(pcm=pcm_of(5, 16_000 * 35))
-    ask = replace(short(ask_for(job, tokenizer, thinking=Thinking.AUTO)), stop_ids=frozenset())
+    ask = replace(short(ask_for(job, listening_tokenizer, thinking=Thinking.AUTO)), stop_ids=frozenset())
     assert list(ask.cuts) == [ask.num_prefix + 400]
     assert len(ask.prompt) == ask.num_prefix + 400 + 38 + NUM_BEHIND
-    one, other = (answers(parts, [each])[0].rows for each in (ask, replace(ask, cuts=())))
+    one, other = (answers(listening_parts, [each])[0].rows for each in (ask, replace(ask, cuts=())))
     assert [row[0] for row in one] == [row[0] for row in other]
     assert len(one) == 16

@@ -11,12 +11,10 @@ from antiphon_server.engine.protocol import ListenJob
 from antiphon_server.engine.runner import BROKEN, DecodePart, Draw, Heard, PrefillPart
 from antiphon_server.engine.step_loop import StepLoop
 from antiphon_server.engine.text_sequence import TextSequence
-from antiphon_server.model.stt.checkpoint import open_stt
 from antiphon_server.model.stt.decoder import TextDecoder
 from antiphon_server.model.stt.ear import Ear
 from antiphon_server.model.stt.prompt import Thinking
-from antiphon_server.model.stt.vocabulary import AUDIO_BEGIN, stt_tokens
-from antiphon_server.model.tokenizer import TextTokenizer
+from antiphon_server.model.stt.vocabulary import AUDIO_BEGIN
 from antiphon_server.runtime.cuda.ear_steps import EarShape
 from antiphon_server.runtime.cuda.graph_runner import GraphSettings
 from antiphon_server.runtime.cuda.prefill_step import PrefillShape, shape_of
@@ -24,7 +22,7 @@ from antiphon_server.runtime.cuda.text_runner import TextGraphRunner
 from antiphon_server.runtime.kernels.choice import choose
 from antiphon_server.runtime.stt_ask import ask_for, cut_pcm
 from antiphon_server.runtime.stt_runner import SttRunner
-from support.listening import make_listening, pcm_of
+from support.listening import load_parts, pcm_of
 from support.stepping import Ear as Listening
 from support.stepping import run
 
@@ -35,26 +33,8 @@ NUM_IDS = 12
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    return open_stt(make_listening(tmp_path_factory.mktemp("listening") / "tiny"))
-
-
-@pytest.fixture(scope="module")
-def tokenizer(checkpoint):
-    return TextTokenizer(checkpoint.folder / "tokenizer.json", stt_tokens())
-
-
-@pytest.fixture(scope="module")
-def parts(checkpoint):
-    ear, decoder = Ear(checkpoint.config, dtype=torch.float32), TextDecoder(checkpoint.config, dtype=torch.float32)
-    ear.load(checkpoint)
-    decoder.load(checkpoint)
-    return ear, decoder
-
-
-@pytest.fixture(scope="module")
-def asks(tokenizer):
-    return [ask(tokenizer, seed, seconds) for seed, seconds in enumerate(SECONDS)]
+def asks(listening_tokenizer):
+    return [ask(listening_tokenizer, seed, seconds) for seed, seconds in enumerate(SECONDS)]
 
 
 def ask(tokenizer, seed, seconds, **how):
@@ -89,15 +69,15 @@ def assert_same(found, wanted):
 
 
 @pytest.fixture(scope="module")
-def plain(parts, asks):
+def plain(listening_parts, asks):
     """What the plain runner answers."""
-    return answers(SttRunner(*parts, num_blocks=64, max_sequences=4), asks)
+    return answers(SttRunner(*listening_parts, num_blocks=64, max_sequences=4), asks)
 
 
 @pytest.fixture(scope="module")
-def together(parts, asks):
+def together(listening_parts, asks):
     """What the steps answer. There are more clips than places, so that some take a slot that another one had."""
-    return answers(graph_runner(parts), asks)
+    return answers(graph_runner(listening_parts), asks)
 
 
 def test_the_steps_write_what_the_plain_runner_writes(together, plain):
@@ -106,28 +86,26 @@ def test_the_steps_write_what_the_plain_runner_writes(together, plain):
     assert len({row[0] for rows, _ in plain for row in rows}) > NUM_IDS // 2
 
 
-def test_an_answer_alone_has_the_bits_of_one_among_others(parts, asks, together):
-    runner = graph_runner(parts)
+def test_an_answer_alone_has_the_bits_of_one_among_others(listening_parts, asks, together):
+    runner = graph_runner(listening_parts)
     assert [answers(runner, [asks[index]])[0] for index in (2, 5)] == [together[index] for index in (2, 5)]
 
 
-def test_sound_of_more_than_one_part_is_heard_as_the_plain_runner_hears_it(parts, tokenizer):
-    long = ask(tokenizer, 5, 35.0)
+def test_sound_of_more_than_one_part_is_heard_as_the_plain_runner_hears_it(listening_parts, listening_tokenizer):
+    long = ask(listening_tokenizer, 5, 35.0)
     assert len(long.cuts) == 1
-    runner = graph_runner(parts)
+    runner = graph_runner(listening_parts)
     found = answers(runner, [replace(long, stop_ids=frozenset())])
-    assert_same(found, answers(SttRunner(*parts, num_blocks=64), [replace(long, stop_ids=frozenset())]))
+    assert_same(found, answers(SttRunner(*listening_parts, num_blocks=64), [replace(long, stop_ids=frozenset())]))
     assert runner.num_eager_prefills == 1 + 2  # the shared beginning, and two of sound
     assert runner.graphs.num_misses == 0
 
 
-def test_numbers_that_are_none_stay_with_the_sequence_that_made_them(checkpoint, tokenizer, asks, plain):
+def test_numbers_that_are_none_stay_with_the_sequence_that_made_them(listening, listening_tokenizer, asks, plain):
     """One that reads them is broken; one that takes its slot and its blocks afterwards is not."""
-    ear, decoder = Ear(checkpoint.config, dtype=torch.float32), TextDecoder(checkpoint.config, dtype=torch.float32)
-    ear.load(checkpoint)
-    decoder.load(checkpoint)
-    decoder.text_embedding[tokenizer.encode("#")] = torch.nan
-    broken = ask(tokenizer, 1, 1.0, instruction="#")
+    ear, decoder = load_parts(listening)
+    decoder.text_embedding[listening_tokenizer.encode("#")] = torch.nan
+    broken = ask(listening_tokenizer, 1, 1.0, instruction="#")
     runner = graph_runner((ear, decoder))
     runner._cache.store.fill_(torch.nan)
     blocks, lay_out = list(range(40)), runner._modality.lay_out
@@ -140,8 +118,8 @@ def test_numbers_that_are_none_stay_with_the_sequence_that_made_them(checkpoint,
     assert_same(answers(runner, asks[:2]), plain[:2])
 
 
-def test_a_part_that_is_not_whole_is_refused(parts):
-    runner = graph_runner(parts)
+def test_a_part_that_is_not_whole_is_refused(listening_parts):
+    runner = graph_runner(listening_parts)
     chunk, *others = cut_pcm(pcm_of(1, 9 * 64_000))
     with pytest.raises(ValueError, match="50 rows are heard for 49 places"):
         runner.prefill(PrefillPart(0, [AUDIO_BEGIN, *[chunk] * 49], 0, list(range(40)), is_last=True))
@@ -152,20 +130,20 @@ def test_a_part_that_is_not_whole_is_refused(parts):
         runner.prefill(PrefillPart(0, [Heard(bytes(2 * 64_160))] * 51, 0, list(range(40)), is_last=True))
 
 
-def test_text_has_no_windows(parts):
-    runner = graph_runner(parts)
+def test_text_has_no_windows(listening_parts):
+    runner = graph_runner(listening_parts)
     assert runner.collect_windows(must=True) is None
     assert runner.gauges()["graphs"] == len(runner.graphs.entries) == 2 + 8
 
 
-def test_the_whole_context_has_shapes(parts):
+def test_the_whole_context_has_shapes():
     assert shape_of(426, 32_768) == PrefillShape(512, 32_768)
 
 
-def test_a_step_reads_nothing_on_the_host(checkpoint):
+def test_a_step_reads_nothing_on_the_host(listening):
     """Under fake tensors every value is unknown: whatever would read one raises, as it would break a capture."""
     with FakeTensorMode():
-        ear, decoder = Ear(checkpoint.config), TextDecoder(checkpoint.config)
+        ear, decoder = Ear(listening.config), TextDecoder(listening.config)
         runner = graph_runner((ear, decoder), buckets=(1, 8), max_sequences=8)
         keys = [entry.key for entry in runner.graphs.entries]
         for key in (1, 8, EarShape(1)):  # more chunks differ in nothing but their number

@@ -5,6 +5,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+from antiphon_server.model.stt.checkpoint import SttCheckpoint
+from antiphon_server.model.stt.decoder import TextDecoder
+from antiphon_server.model.stt.ear import Ear
 from antiphon_server.model.stt.make import STT_SIZES, make_stt_checkpoint
 from antiphon_server.model.stt.vocabulary import TURN_END, stt_tokens
 from antiphon_server.model.tokenizer import TextTokenizer
@@ -26,6 +29,14 @@ def make_listening(folder: Path, *, seed: int = 12, loudness: float = 4.0) -> Pa
     weights[HEAD][TURN_END] *= loudness
     save_file(weights, second, metadata={"format": "pt"})
     return folder
+
+
+def load_parts(checkpoint: SttCheckpoint) -> tuple[Ear, TextDecoder]:
+    """Load what hears and what writes, in fp32."""
+    ear, decoder = Ear(checkpoint.config, dtype=torch.float32), TextDecoder(checkpoint.config, dtype=torch.float32)
+    ear.load(checkpoint)
+    decoder.load(checkpoint)
+    return ear, decoder
 
 
 def pcm_of(seed: int, num_samples: int) -> bytes:
