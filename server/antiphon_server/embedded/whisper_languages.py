@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Collection
 
 from antiphon_server.errors import InvalidField
+from antiphon_server.text.language_tag import primary_subtag
 
 _TO_WHISPER = {"nb": "no", "iw": "he", "fil": "tl", "jv": "jw", "in": "id", "cmn": "zh"}
 _FROM_WHISPER = {"jw": "jv"}
@@ -17,7 +18,7 @@ def whisper_code(language: str, known: Collection[str]) -> str:
     """
     if not language:
         return ""
-    primary = language.replace("_", "-").split("-")[0].lower()
+    primary = primary_subtag(language)
     code = _TO_WHISPER.get(primary, primary)
     if code in known:
         return code

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Collection
 
 from antiphon_server.errors import InvalidField
+from antiphon_server.text.language_tag import primary_subtag
 
 _SAME = {"cmn": "zh", "fil": "tl", "in": "id", "iw": "he", "ji": "yi", "jw": "jv", "mo": "ro", "nb": "no"}
 """Codes that were replaced, or name one form of a language, and the codes that models have."""
@@ -16,10 +17,10 @@ def resolve_language(tag: str, offered: Collection[str], *, model: str, field: s
     Raises:
         InvalidField: If the model does not know it; names near ones, or all if none is near.
     """
-    code = _primary(tag)
+    code = primary_subtag(tag)
     if code in ("", "auto"):
         return ""
-    known = sorted({_primary(language) for language in offered})
+    known = sorted({primary_subtag(language) for language in offered})
     found = code if code in known else _SAME.get(code, "")
     if found in known:
         return found
@@ -28,7 +29,3 @@ def resolve_language(tag: str, offered: Collection[str], *, model: str, field: s
         f"{field}: {model} does not know the language {tag[:_MAX_SHOWN]!r}; there is {', '.join(near or known)}",
         field=field,
     )
-
-
-def _primary(tag: str) -> str:
-    return tag.replace("_", "-").split("-")[0].lower()

@@ -15,6 +15,7 @@ from antiphon_server.model.stt.memory_plan import stt_memory_plan
 from antiphon_server.model.stt.prompt import Thinking
 from antiphon_server.runtime.checkpoint_options import CheckpointOptions, on_device
 from antiphon_server.runtime.job_limits import check_options
+from antiphon_server.text.language_tag import primary_subtag
 
 THINKINGS = tuple(each.value for each in Thinking)
 MAX_INSTRUCTION = 1024
@@ -71,7 +72,7 @@ def check_job(job: ListenJob, info: EngineInfo) -> Mapping[str, object]:
     """
     if not job.pcm or len(job.pcm) % 2:
         raise InvalidField(f"pcm must be whole 16-bit samples, 1 at least, not {len(job.pcm)} bytes", field="pcm")
-    language = job.language.replace("_", "-").partition("-")[0].lower()
+    language = primary_subtag(job.language)
     if language and language not in info.languages:
         raise InvalidField(
             f"language {job.language[:20]!r} is not one of the model's: {', '.join(info.languages)}", field="language"
