@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from antiphon_server.audio.floats import to_floats
 from antiphon_server.embedded import moonshine_files
 from antiphon_server.embedded.moonshine_model import (
     MAX_TOKENS_PER_S,
@@ -77,7 +78,7 @@ class MoonshineTranscript:
             raise InvalidField("the utterance is closed", field="pcm")
         if len(pcm) % 2:
             raise InvalidField(f"pcm of 16-bit samples has an odd number of bytes: {len(pcm)}", field="pcm")
-        self._samples = np.concatenate([self._samples, np.frombuffer(pcm, "<i2").astype(np.float32) / 32768.0])
+        self._samples = np.concatenate([self._samples, to_floats(pcm)])
         if pcm and len(self._samples) >= FIRST_SAMPLES:
             heard = await self._owner.run(partial(self._listen, self._samples, self._tokens))
             if self._is_open:

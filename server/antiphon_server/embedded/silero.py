@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from antiphon_server.audio.floats import to_floats
 from antiphon_server.embedded import weights
 from antiphon_server.engine.options import parse_options
 from antiphon_server.engine.protocol import LISTENING_RATE_HZ, VOICE_WINDOW_SAMPLES, EngineInfo
@@ -71,7 +72,7 @@ class SileroStream:
         self._unfinished = b""
 
     def _scores(self, pcm: bytes) -> list[float]:
-        windows = (np.frombuffer(pcm, "<i2").astype(np.float32) / 32768.0).reshape(-1, VOICE_WINDOW_SAMPLES)
+        windows = to_floats(pcm).reshape(-1, VOICE_WINDOW_SAMPLES)
         return [self._window_score(window) for window in windows]
 
     def _window_score(self, window: npt.NDArray[np.float32]) -> float:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from antiphon_server.audio.floats import to_floats
 from antiphon_server.embedded import whisper_files
 from antiphon_server.embedded.priority_worker import Interruption, PriorityWorker
 from antiphon_server.embedded.whisper_company import Company
@@ -97,7 +98,7 @@ class WhisperTranscriber:
             raise UnsupportedFeature(f"task: {self._info.model} cannot translate", field="task")
         if len(job.pcm) % 2:
             raise InvalidField(f"pcm of 16-bit samples has an odd number of bytes: {len(job.pcm)}", field="pcm")
-        samples = np.frombuffer(job.pcm, "<i2").astype(np.float32) / 32768.0
+        samples = to_floats(job.pcm)
         peak = float(np.abs(samples).max()) if len(samples) >= MIN_SAMPLES else 0.0
         if peak < SILENT_PEAK:
             checks = (FiredCheck("peak", peak, SILENT_PEAK, 0, _ms(samples)),) if len(samples) >= MIN_SAMPLES else ()

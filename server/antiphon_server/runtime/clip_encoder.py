@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from antiphon_server.audio.floats import to_floats
 from antiphon_server.codec.sinc import resample
 from antiphon_server.codec.sizes import SAMPLE_RATE_HZ
 from antiphon_server.engine.reference import ReferenceClip
@@ -68,7 +69,7 @@ class ClipEncoder:
 
     @torch.inference_mode()
     def _encode_clip(self, clip: ReferenceClip) -> bytes:
-        samples = torch.from_numpy(np.frombuffer(clip.pcm, dtype="<i2").astype(np.float32)) / 32768
+        samples = torch.from_numpy(to_floats(clip.pcm))
         codes = self._encode(resample(samples[None], clip.rate_hz, SAMPLE_RATE_HZ)[0])
         return codes.cpu().numpy().astype(np.dtype("<u2")).tobytes()
 
