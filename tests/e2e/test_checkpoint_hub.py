@@ -1,9 +1,7 @@
 """Checkpoints by their id, from a hub on this machine: fetched once, kept, and refused with what to change."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,24 +28,13 @@ def model(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def hub(model) -> Iterator[Hub]:
-    hub = Hub(model)
-    server = hub.start()
-    yield hub
-    server.shutdown()
-    server.server_close()
+    with Hub(model).running() as hub:
+        yield hub
 
 
 @pytest.fixture
 def inspect(hub, tmp_path):
-    def run(checkpoint, **environment):
-        own = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), **environment}
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING_FACE"))}
-        command = [sys.executable, "-m", "antiphon_server", "checkpoint", "inspect", checkpoint]
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=90, check=False, env=kept | own, cwd=tmp_path
-        )
-
-    return run
+    return partial(hub.run, tmp_path, "-m", "antiphon_server", "checkpoint", "inspect")
 
 
 def refusal(done):

@@ -78,16 +78,13 @@ def test_a_model_that_does_not_fit_the_memory_is_refused_before_it_is_loaded(tin
 
 
 def test_a_server_starts_from_an_id_and_says_how_far_it_is(tiny, tmp_path):
-    hub = Hub(tiny)
-    listener = hub.start()
     config = tmp_path / "others.toml"
     config.write_text(OTHERS_SCRIPTED.format(tests=str(TESTS)))
-    environment = {**TINY_OPTIONS, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
     flags = ["--tts", "higgs", "--checkpoint", f"bosonai/higgs-audio-v3-tts-4b@{COMMIT}"]
-    server = start_server(*flags, config=config, environment=environment)
-    server.stop()
-    listener.shutdown()
-    listener.server_close()
+    with Hub(tiny).running() as hub:
+        environment = {**TINY_OPTIONS, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
+        server = start_server(*flags, config=config, environment=environment)
+        server.stop()
     said = "\n".join(server.log_lines)
     assert "checkpoint: downloaded 0.05 of 0.05 GB" in said
     events = [json.loads(line) for line in server.log_lines if line.startswith("{")]

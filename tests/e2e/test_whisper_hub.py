@@ -1,15 +1,15 @@
 """Whisper by its size or id, from a hub on this machine: fetched before the server starts, named, refused in a line."""
 
-import os
 import struct
-import subprocess
-import sys
+from functools import partial
 
 import pytest
 
 from support.hub import Hub
 
 LARGE = "Systran/faster-whisper-large-v3"
+TURBO = "mobiuslabsgmbh/faster-whisper-large-v3-turbo"
+OWN = "someone/their-own"
 FIND = """
 import sys
 from antiphon_server.embedded import whisper_files
@@ -45,29 +45,13 @@ def hub(tmp_path):
     (folder / "model.bin").write_bytes(weights(1))
     for name in ("config.json", "tokenizer.json", "preprocessor_config.json", "vocabulary.json", "run_me.py"):
         (folder / name).write_text("{}")
-    hub = Hub(folder, names=(LARGE, "mobiuslabsgmbh/faster-whisper-large-v3-turbo", "someone/their-own"))
-    server = hub.start()
-    yield hub
-    server.shutdown()
-    server.server_close()
+    with Hub(folder, names=(LARGE, TURBO, OWN)).running() as hub:
+        yield hub
 
 
 @pytest.fixture
 def run(hub, tmp_path):
-    def run(*command, **environment):
-        own = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), **environment}
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING_FACE"))}
-        return subprocess.run(
-            [sys.executable, *command],
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-            env=kept | own,
-            cwd=tmp_path,
-        )
-
-    return run
+    return partial(hub.run, tmp_path)
 
 
 def test_a_size_is_fetched_once_named_and_then_used_without_the_hub(hub, run):
@@ -84,10 +68,10 @@ def test_a_size_is_fetched_once_named_and_then_used_without_the_hub(hub, run):
 
 
 def test_an_id_and_a_revision_are_fetched_as_asked(hub, run):
-    large, own = run("-c", FIND, LARGE, "someone/their-own@v1").stdout.splitlines()
+    large, own = run("-c", FIND, LARGE, f"{OWN}@v1").stdout.splitlines()
     assert large.startswith("whisper-large-v3 openai ")
     assert own.startswith("their-own someone ")
-    assert "GET /api/models/someone/their-own/revision/v1" in hub.asked
+    assert f"GET /api/models/{OWN}/revision/v1" in hub.asked
 
 
 def test_what_the_hub_does_not_have_stops_the_server_with_one_line(run):
@@ -102,6 +86,6 @@ def test_what_the_hub_does_not_have_stops_the_server_with_one_line(run):
 
 def test_a_model_of_another_format_is_named_by_what_it_lacks(hub, run):
     (hub.folder / "model.bin").rename(hub.folder / "model.safetensors")
-    done = run("-c", FIND, "someone/their-own")
+    done = run("-c", FIND, OWN)
     assert done.stderr.strip().splitlines()[-1].startswith("MODEL_NOT_INSTALLED ")
     assert "no Whisper model in CTranslate2's format: model.bin is not there" in done.stderr

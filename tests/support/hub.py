@@ -3,7 +3,12 @@
 import functools
 import hashlib
 import json
+import os
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -34,12 +39,30 @@ class Hub:
     """Paths of all requests, with their methods."""
     url: str = ""
 
-    def start(self) -> ThreadingHTTPServer:
-        """Serve on a free port until ``shutdown`` is called on the result."""
-        server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"hub": self}))
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{server.server_port}"
-        return server
+    @contextmanager
+    def running(self) -> Iterator["Hub"]:
+        """Serve on a free port."""
+        with ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"hub": self})) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            self.url = f"http://127.0.0.1:{server.server_port}"
+            try:
+                yield self
+            finally:
+                server.shutdown()
+
+    def run(self, folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run Python in ``folder`` with this hub for the only one; what it fetches is kept in ``folder/home``."""
+        own = {"HF_ENDPOINT": self.url, "HF_HOME": str(folder / "home"), **environment}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING_FACE"))}
+        return subprocess.run(
+            [sys.executable, *command],
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+            env=kept | own,
+            cwd=folder,
+        )
 
     def size_of(self, path: Path) -> int:
         """Bytes of a file as the hub lists it."""
