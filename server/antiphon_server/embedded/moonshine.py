@@ -28,7 +28,7 @@ from antiphon_server.engine.doubt import SILENT_PEAK
 from antiphon_server.engine.options import parse_options
 from antiphon_server.engine.protocol import LISTENING_RATE_HZ, EngineInfo
 from antiphon_server.errors import EngineFailed, InvalidField, Overloaded
-from antiphon_server.text.repetition import repetitions
+from antiphon_server.text.repetition import repetitions, without
 
 LANGUAGE = "en"
 FIRST_SAMPLES = LISTENING_RATE_HZ * 400 // 1000
@@ -190,9 +190,7 @@ class MoonshineTranscriber:
     def spelled(self, tokens: Tokens) -> str:
         """Spell tokens; what is said over and over stands once."""
         text = self._model.text(tokens)
-        for begin, end in reversed(repetitions([text])[0].spans):
-            text = text[:begin] + text[end:]
-        return text.strip()
+        return without(text, repetitions([text])[0].spans).strip()
 
     def forget(self) -> None:
         """Count an utterance that was closed."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from antiphon_server.engine.protocol import FiredCheck, HeardSegment, LeftOut
-from antiphon_server.text.repetition import MIN_REPEATS, Repetition, repetitions
+from antiphon_server.text.repetition import MIN_REPEATS, Repetition, repetitions, without
 
 SILENT_PEAK = 2.0**-10
 """Quieter than this (-60 dBFS) throughout is silence, whatever a model would make of it."""
@@ -89,10 +89,8 @@ def _without(segment: HeardSegment, spans: Sequence[tuple[int, int]]) -> HeardSe
     """Cut character ranges and the words in them; None if nothing stays. The tokens would say what was cut."""
     if not spans:
         return segment
-    text = segment.text
-    for start, end in reversed(spans):
-        text = text[:start] + text[end:]
-    if not text.strip():
+    text = without(segment.text, spans).strip()
+    if not text:
         return None
     words = []
     at = 0
@@ -102,4 +100,4 @@ def _without(segment: HeardSegment, spans: Sequence[tuple[int, int]]) -> HeardSe
         if not any(start <= begin < end for start, end in spans):
             words.append(word)
     end_ms = words[-1].end_ms if words else segment.end_ms
-    return replace(segment, text=text.strip(), words=tuple(words), end_ms=end_ms, tokens=())
+    return replace(segment, text=text, words=tuple(words), end_ms=end_ms, tokens=())

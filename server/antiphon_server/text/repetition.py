@@ -65,6 +65,13 @@ def repetitions(texts: Sequence[str]) -> list[Repetition]:
     return found
 
 
+def without(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """Cut character ranges, which are in order, out of a text."""
+    for begin, end in reversed(spans):
+        text = text[:begin] + text[end:]
+    return text
+
+
 def _leave_out(repetition: Repetition, begin: int, end: int) -> None:
     spans = repetition.spans
     if spans and spans[-1][1] == begin:
