@@ -64,10 +64,10 @@ class Figures:
         self.num_rows += num_rows
         self.batch_rows.observe(num_rows)
 
-    def note_seated(self, sequence: Sequence, block_size: int) -> None:
+    def note_seated(self, sequence: Sequence) -> None:
         """Note that a sequence got its place, and what of its prefix it found cached."""
         self.queue_ms.observe((sequence.seated_at - sequence.asked_at) * 1000)
-        self.num_prefix_positions += len(sequence.keys) * block_size
+        self.num_prefix_positions += sequence.num_shared
         self.num_prefix_hits += sequence.num_computed
 
     def count_end(self, finish: Finish | None) -> None:

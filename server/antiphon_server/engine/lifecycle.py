@@ -75,7 +75,7 @@ class Lifecycle:
         self.running[sequence] = None
         self.prefilling = sequence
         sequence.seated_at = self.clock()
-        self.figures.note_seated(sequence, self.places.blocks.block_size)
+        self.figures.note_seated(sequence)
         self.runner.begin(sequence.part.slot, sequence.ask.draw)
         return sequence
 

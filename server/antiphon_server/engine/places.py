@@ -47,7 +47,8 @@ class Places:
         if blocks is None:
             return False
         sequence.part.blocks, sequence.part.slot = blocks, self._free_slots.pop()
-        sequence.num_computed = len(shared) * self.blocks.block_size
+        sequence.num_shared = len(sequence.keys) * self.blocks.block_size
+        sequence.num_computed = sequence.num_shared if shared else 0
         return True
 
     def give_back(self, sequence: Sequence) -> int:

@@ -68,6 +68,8 @@ class Sequence:
     """Clock second."""
     keys: abc.Sequence[bytes] = ()
     """Of the whole blocks of the prefix."""
+    num_shared: int = 0
+    """Positions in those blocks; known with its place."""
     part: DecodePart = field(init=False)
     """What the runner sees of it: its place, and the positions that are computed or under way."""
     seated_at: float = 0.0
@@ -148,11 +150,10 @@ class Sequence:
         """Rows until the first of it can be given to who asked."""
         return self.num_due
 
-    def next_part(self, block_size: int) -> int:
+    def next_part(self) -> int:
         """Say where the part of the prompt that is computed next ends: the shared blocks, a cut, or the end."""
-        shared = len(self.keys) * block_size
-        if self.num_computed < shared:
-            return shared
+        if self.num_computed < self.num_shared:
+            return self.num_shared
         return next((cut for cut in self.ask.cuts if cut > self.num_computed), len(self.ask.prompt))
 
     def take_row(self, row: Row) -> bool:

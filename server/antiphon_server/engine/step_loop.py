@@ -177,13 +177,13 @@ class StepLoop:
         if sequence is None:
             return False
         began_at, prompt, first = self.clock(), sequence.ask.prompt, sequence.num_computed
-        last = sequence.next_part(self.blocks.block_size)
+        last = sequence.next_part()
         part = PrefillPart(sequence.part.slot, prompt[first:last], first, sequence.part.blocks, last == len(prompt))
         self.runner.prefill(part)
         sequence.num_computed = last
         sequence.prefill_s += (took_s := self.clock() - began_at)
         self._figures.count_prefill(took_s)
-        if first < len(sequence.keys) * self.blocks.block_size:
+        if first < sequence.num_shared:
             self.blocks.publish(sequence.keys, sequence.part.blocks)
         if part.is_last:
             self._launched.append([sequence])
