@@ -18,6 +18,11 @@ _FAILED = Notice(
 )
 
 
+async def tell(emit: Emit, event: ListenEvent) -> None:
+    """Emit an event out of work that may be cancelled: a write is never broken off half-way."""
+    await asyncio.shield(asyncio.ensure_future(emit(event)))
+
+
 class LivePartials:
     """Shows a stretch as it grows, by a transcript of its own.
 
@@ -98,7 +103,7 @@ class LivePartials:
         self._pushed_ms = up_to_ms
         partial = hearing.partial(text, up_to_ms)
         if partial is not None:
-            await asyncio.shield(asyncio.ensure_future(self._emit(partial)))  # a write is never cancelled half-way
+            await tell(self._emit, partial)
 
     async def _text(self, pcm: bytes) -> str:
         assert self._engine is not None
@@ -113,4 +118,4 @@ class LivePartials:
 
     async def _give_up(self) -> None:
         self._engine = None
-        await asyncio.shield(asyncio.ensure_future(self._emit(_FAILED)))
+        await tell(self._emit, _FAILED)

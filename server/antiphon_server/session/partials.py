@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from antiphon_server.engine.protocol import Transcript
 from antiphon_server.session.hearing import UtteranceHearing
-from antiphon_server.session.live_partials import Emit, LivePartials
+from antiphon_server.session.live_partials import Emit, LivePartials, tell
 from antiphon_server.session.scribe import Scribe
 from antiphon_server.session.settings import ListenSettings
 from antiphon_server.session.stretch import Stretch
@@ -132,7 +132,7 @@ class Partials:
             self._pause, self._is_before_pause = self._guess, False
         if is_shown:
             self._shown_at = time.monotonic()
-        may_be_final = not (self._settings.word_times or self._settings.segment_times)
+        may_be_final = not self._scribe.has_times
         is_urgent = may_be_final and self._is_pause(stretch, _SHORT_PAUSE_MS)
         task = self._scribe.begin(self._make(stretch, hearing, is_shown=is_shown, is_urgent=is_urgent))
         self._guess = Guess(task, stretch.start_ms, stretch.voice_end_ms, may_be_final, is_urgent)
@@ -147,7 +147,7 @@ class Partials:
         transcript = await self._scribe.transcribe(pcm, is_partial=True, is_likely_final=is_urgent)
         partial = hearing.partial(transcript.text, up_to_ms) if is_shown else None
         if partial is not None:
-            await asyncio.shield(asyncio.ensure_future(self._emit(partial)))  # a write is never cancelled half-way
+            await tell(self._emit, partial)
         return transcript
 
 
