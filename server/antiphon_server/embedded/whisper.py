@@ -25,6 +25,7 @@ from antiphon_server.embedded.whisper_languages import iso_code, whisper_code
 from antiphon_server.embedded.whisper_model import JobsModel, WhisperModel, Window, load
 from antiphon_server.embedded.whisper_options import WhisperOptions, whisper_options
 from antiphon_server.embedded.whisper_prompt import MOST_PROMPT_TOKENS, prompt_ids
+from antiphon_server.embedded.whisper_window import WINDOW_FRAMES, fitted_frames
 from antiphon_server.engine.doubt import COMPRESSION_LIMIT, LOG_PROB_LIMIT, NO_SPEECH_LIMIT, SILENT_PEAK, believed
 from antiphon_server.engine.protocol import (
     LISTENING_RATE_HZ,
@@ -39,7 +40,6 @@ from antiphon_server.engine.protocol import (
 from antiphon_server.errors import EngineFailed, InvalidField, UnsupportedFeature
 
 MIN_SAMPLES = LISTENING_RATE_HZ * 40 // 1000
-_WINDOW_FRAMES = 3_000
 WINDOW_SAMPLES = LISTENING_RATE_HZ * 30
 BRIEF_SAMPLES = LISTENING_RATE_HZ * 12
 """Shorter audio has few words: decoding it in company saves nothing, and somebody who speaks waits for the others. So
@@ -62,6 +62,7 @@ class WhisperTranscriber:
     def __init__(self, model: WhisperModel, company: Company, files: WhisperFiles, options: WhisperOptions) -> None:
         self._model, self._company = model, company
         self._beam_size = options.beam_size
+        self._fits_windows = options.device_kind == "cpu" and not options.full_window
         self._one_brief = threading.Lock()
         num_places = NUM_TOGETHER if company.has_batches else NUM_ALONE
         self._worker = PriorityWorker("whisper", max_waiting=options.max_waiting, num_places=num_places)
@@ -128,7 +129,7 @@ class WhisperTranscriber:
 
     def _listen(self, interruption: Interruption, *, samples: Samples, job: ListenJob, language: str) -> Transcript:
         prompt, num_prompt_tokens = prompt_ids(self._model.hf_tokenizer, job.prompt, job.key_words)
-        model = JobsModel(self._model, self._company, interruption, prompt)
+        model = JobsModel(self._model, self._company, interruption, prompt, self._num_frames(samples, job))
         confidence = None
         try:
             with self._at_work(samples):
@@ -150,6 +151,12 @@ class WhisperTranscriber:
             checks += (FiredCheck("prompt_tokens", num_prompt_tokens, MOST_PROMPT_TOKENS, 0, _ms(samples)),)
         return Transcript(belief.kept, iso_code(language), confidence, engine_ms, left_out, checks)
 
+    def _num_frames(self, samples: Samples, job: ListenJob) -> int:
+        """How much of a window is encoded; times of words and segments are reckoned in whole windows."""
+        if not self._fits_windows or job.word_times or job.segment_times:
+            return WINDOW_FRAMES
+        return fitted_frames(_ms(samples) // 10)
+
     def _detect(self, samples: Samples, model: JobsModel) -> tuple[str, float]:
         """Detect the language from the very window that will be written down, so that it is encoded once.
 
@@ -159,8 +166,8 @@ class WhisperTranscriber:
             InvalidField: If the model's files do not say which of its ids are languages.
         """
         features = self._model.feature_extractor(samples)
-        frames = min(features.shape[-1] - 1, _WINDOW_FRAMES)
-        first = np.zeros((features.shape[0], _WINDOW_FRAMES), features.dtype)
+        frames = min(features.shape[-1] - 1, WINDOW_FRAMES)
+        first = np.zeros((features.shape[0], WINDOW_FRAMES), features.dtype)
         first[:, :frames] = features[:, :frames]
         guesses = self._model.model.detect_language(model.encode(first))[0]
         if not guesses:

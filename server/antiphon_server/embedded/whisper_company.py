@@ -32,7 +32,12 @@ class _Request:
 
     def __post_init__(self) -> None:
         alone = id(self) if self.options.get("sampling_temperature", 1) != 1 else 0
-        self.key = (alone, len(self.prompt), sorted((name, repr(value)) for name, value in self.options.items()))
+        self.key = (
+            alone,
+            len(self.prompt),
+            tuple(self.encoded.shape),
+            sorted((name, repr(value)) for name, value in self.options.items()),
+        )
 
 
 class Company:

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,9 +13,11 @@ from antiphon_server.embedded.priority_worker import Interruption
 from antiphon_server.embedded.whisper_company import Company, joined
 from antiphon_server.embedded.whisper_files import WhisperFiles
 from antiphon_server.embedded.whisper_options import WhisperOptions, compute_type
+from antiphon_server.embedded.whisper_window import WINDOW_FRAMES, is_doubtful
 from antiphon_server.errors import ModelNotInstalled
 
 Features = npt.NDArray[np.float32]
+_Decoded = tuple[Any, float, float, float]
 
 
 class WhisperModel(Protocol):
@@ -82,7 +84,14 @@ def _join(options: WhisperOptions, numbers: str) -> Callable[..., Any] | None:
 class JobsModel:
     """A model for one job. Others use the same weights at the same time."""
 
-    def __init__(self, model: WhisperModel, company: Company, interruption: Interruption, prompt: list[int]) -> None:
+    def __init__(
+        self,
+        model: WhisperModel,
+        company: Company,
+        interruption: Interruption,
+        prompt: list[int],
+        num_frames: int = WINDOW_FRAMES,
+    ) -> None:
         """Begin a job.
 
         Args:
@@ -90,8 +99,10 @@ class JobsModel:
             company: Decodes.
             interruption: Checked between steps.
             prompt: Ids that stand before every window's, as if said before.
+            num_frames: How much of a window is encoded, until its words are doubtful.
         """
         self._own, self._company, self._interruption = model, company, interruption
+        self._num_frames = num_frames
         self._features: Features | None = None
         self._encoded: object = None
         self.windows: list[Window] = []
@@ -99,10 +110,17 @@ class JobsModel:
         self.library = copy.copy(model)
         decode, ask = self.library.generate_with_fallback, self.library.get_prompt
 
-        def decoded(*args: Any, **kwargs: Any) -> tuple[Any, float, float, float]:  # noqa: ANN401 - as it is called
-            result, log_prob, temperature, ratio = decode(*args, **kwargs)
+        def decoded(encoded: object, prompt: object, tokenizer: object, options: Any) -> _Decoded:  # noqa: ANN401 - as it is called
+            if self._num_frames < WINDOW_FRAMES:
+                once = replace(options, temperatures=options.temperatures[:1])
+                found = decode(encoded, prompt, tokenizer, once)
+                if is_doubtful(found[0], found[1], found[3]):
+                    encoded, self._num_frames = self._encoded_whole(), WINDOW_FRAMES
+            if self._num_frames == WINDOW_FRAMES:
+                found = decode(encoded, prompt, tokenizer, options)
+            result, log_prob, temperature, ratio = found
             self.windows.append(Window(result.no_speech_prob, log_prob, temperature, ratio))
-            return result, log_prob, temperature, ratio
+            return found
 
         def asked(tokenizer: object, _previous: object, **kwargs: Any) -> list[int]:  # noqa: ANN401 - as it is called
             return ask(tokenizer, prompt, **kwargs)
@@ -116,10 +134,14 @@ class JobsModel:
         """Encode a window once, though it is asked for twice: to detect the language, and to write it down."""
         self._interruption.check()
         if self._features is None or not np.array_equal(features, self._features):
-            self._encoded = self._own.encode(features)
+            self._encoded = self._own.encode(features[..., : self._num_frames])
             self._features = features.copy()
         self._interruption.check()
         return self._encoded
+
+    def _encoded_whole(self) -> object:
+        self._interruption.check()
+        return self._own.encode(self._features)
 
     def _generate(self, encoded: object, prompts: list[list[int]], **options: object) -> list[Any]:
         result = self._company.generate(self._interruption, encoded, prompts[0], **options)

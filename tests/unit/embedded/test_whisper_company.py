@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from antiphon_server.embedded.priority_worker import Interrupted, Interruption
@@ -16,18 +17,24 @@ class Doubler:
         self.batches = []
 
     def generate(self, encoded, prompts, **_options):
-        self.batches.append(list(encoded))
-        assert len(prompts) == len(encoded)
-        if 13 in encoded:
+        values = [int(row[0]) for row in encoded]
+        self.batches.append(values)
+        assert len(prompts) == len(values)
+        if 13 in values:
             raise RuntimeError("thirteen")
-        return [2 * value for value in encoded]
+        return [2 * value for value in values]
 
 
 def company_of(model):
-    return Company(model.generate, lambda encoded: [value for one in encoded for value in one])
+    return Company(model.generate, np.concatenate)
 
 
-def together(company, values, prompts=None, options=None):
+def window(value, length=4):
+    """What a window with this value is encoded to: one row."""
+    return np.full((1, length), value)
+
+
+def together(company, values, prompts=None, options=None, lengths=None):
     """Decode values in as many threads, none before all are there; failures are returned."""
     here = threading.Barrier(len(values))
 
@@ -36,7 +43,8 @@ def together(company, values, prompts=None, options=None):
             here.wait(10)
             try:
                 prompt = (prompts or {}).get(at, [1])
-                return company.generate(Interruption(), [values[at]], prompt, **(options or {}))
+                encoded = window(values[at], (lengths or {}).get(at, 4))
+                return company.generate(Interruption(), encoded, prompt, **(options or {}))
             except RuntimeError as error:
                 return str(error)
 
@@ -54,12 +62,15 @@ def test_a_lone_job_does_not_wait():
     model, company = Doubler(), None
     company = company_of(model)
     with company.job():
-        assert company.generate(Interruption(), [5], [1]) == 10
+        assert company.generate(Interruption(), window(5), [1]) == 10
 
 
-def test_prompts_of_another_length_and_chance_are_decoded_apart():
+def test_prompts_and_windows_of_another_length_and_chance_are_decoded_apart():
     model = Doubler()
     assert together(company_of(model), [1, 2, 3], prompts={2: [1, 2]}) == [2, 4, 6]
+    assert sorted(map(sorted, model.batches)) == [[1, 2], [3]]
+    model = Doubler()
+    assert together(company_of(model), [1, 2, 3], lengths={2: 8}) == [2, 4, 6]
     assert sorted(map(sorted, model.batches)) == [[1, 2], [3]]
     model = Doubler()
     assert together(company_of(model), [1, 2], options={"sampling_temperature": 0.4}) == [2, 4]
@@ -82,7 +93,7 @@ def test_a_job_that_ends_without_decoding_holds_nobody_up():
         with company.job():
             is_counted.wait(10)
             threading.Timer(0.05, may_end.set).start()
-            return company.generate(Interruption(), [1], [1])
+            return company.generate(Interruption(), window(1), [1])
 
     with ThreadPoolExecutor(2) as threads:
         threads.submit(short)
@@ -94,5 +105,5 @@ def test_a_job_asked_to_stop_is_not_decoded():
     company, interruption = company_of(model), Interruption()
     interruption.set()
     with company.job(), pytest.raises(Interrupted):
-        company.generate(interruption, [1], [1])
+        company.generate(interruption, window(1), [1])
     assert model.batches in ([], [[]])
