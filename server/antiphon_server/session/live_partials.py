@@ -1,10 +1,12 @@
 """Partials by a model that listens while it is spoken; without it they come from the model of the finals."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 from antiphon_server.engine.protocol import LiveTranscriber, LiveTranscript
 from antiphon_server.errors import SpeechError
+from antiphon_server.session.cadence import Cadence
 from antiphon_server.session.events import ListenEvent, Notice
 from antiphon_server.session.hearing import UtteranceHearing
 from antiphon_server.session.scribe import Scribe
@@ -45,6 +47,7 @@ class LivePartials:
         self._scribe = scribe
         self._settings = settings
         self._emit = emit
+        self._cadence = Cadence(settings.partial_interval_ms)
         self._languages: tuple[str, ...] = ()
         self._transcript: LiveTranscript | None = None
         self._dropped: list[LiveTranscript] = []
@@ -92,7 +95,7 @@ class LivePartials:
             self._dropped.clear()  # its process is gone, and the transcripts with it
 
     async def _show(self, stretch: Stretch, hearing: UtteranceHearing) -> None:
-        up_to_ms = stretch.end_ms
+        up_to_ms, began_at = stretch.end_ms, time.monotonic()
         start_ms, _ = stretch.voiced(self._settings.prefix_padding_ms)
         pcm = stretch.since(start_ms if self._transcript is None else self._pushed_ms)
         try:
@@ -104,6 +107,9 @@ class LivePartials:
         partial = hearing.partial(text, up_to_ms)
         if partial is not None:
             await tell(self._emit, partial)
+        late = self._cadence.notice(began_at)
+        if late is not None:
+            await tell(self._emit, late)
 
     async def _text(self, pcm: bytes) -> str:
         assert self._engine is not None

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 
 from antiphon_server.engine.protocol import Transcript
+from antiphon_server.session.cadence import Cadence
 from antiphon_server.session.hearing import UtteranceHearing
 from antiphon_server.session.live_partials import Emit, LivePartials, tell
 from antiphon_server.session.scribe import Scribe
@@ -62,6 +63,7 @@ class Partials:
         self._scribe = scribe
         self._live = live
         self._settings = settings
+        self._cadence = Cadence(settings.partial_interval_ms)
         self._emit = emit
         self._guess: Guess | None = None
         self._pause: Guess | None = None
@@ -124,8 +126,10 @@ class Partials:
         return guess is None or (guess.task.done() and stretch.voice_end_ms > guess.voice_end_ms)
 
     def _is_pause(self, stretch: Stretch, least_ms: float = _PAUSE_MS) -> bool:
-        is_live = stretch.end_ms <= (time.monotonic() - self._began_at) * 1000 + _MAX_AHEAD_MS
-        return is_live and stretch.end_ms - stretch.voice_end_ms >= least_ms
+        return self._is_live(stretch) and stretch.end_ms - stretch.voice_end_ms >= least_ms
+
+    def _is_live(self, stretch: Stretch) -> bool:
+        return stretch.end_ms <= (time.monotonic() - self._began_at) * 1000 + _MAX_AHEAD_MS
 
     def _start(self, stretch: Stretch, hearing: UtteranceHearing, *, is_shown: bool) -> None:
         if self._is_before_pause:
@@ -140,7 +144,7 @@ class Partials:
     async def _make(
         self, stretch: Stretch, hearing: UtteranceHearing, *, is_shown: bool, is_urgent: bool
     ) -> Transcript | None:
-        up_to_ms = stretch.end_ms
+        up_to_ms, began_at, is_live = stretch.end_ms, time.monotonic(), self._is_live(stretch)
         _, pcm = stretch.voiced(self._settings.prefix_padding_ms)
         if not pcm:
             return None
@@ -148,6 +152,9 @@ class Partials:
         partial = hearing.partial(transcript.text, up_to_ms) if is_shown else None
         if partial is not None:
             await tell(self._emit, partial)
+        late = self._cadence.notice(began_at) if is_shown and is_live else None
+        if late is not None:
+            await tell(self._emit, late)
         return transcript
 
 

@@ -129,7 +129,7 @@ async def test_if_it_fails_the_main_model_goes_on_and_one_notice_says_so(live):
     await found.flush()
     await feed(found, voice(600))
     await found.finish()
-    assert [notice.code for notice in events.of(Notice)] == ["SUBSTITUTED"]
+    assert [notice.code for notice in events.of(Notice)].count("SUBSTITUTED") == 1
     assert events.of(PartialHeard)[-1].text == "main"
     assert [final.text for final in events.of(FinalHeard)] == ["main", "main"]
     assert live.num_open == 0
