@@ -1,5 +1,6 @@
 """Where scripts/lib/fetch_clients put the clients that are not in .venv, and running programs with them."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from obedient_peer import obedient
 
 PROGRAMS = Path(__file__).resolve().parent
 CLIENTS = PROGRAMS.parents[1] / ".cache" / "clients"
@@ -31,9 +33,18 @@ def _found(folder: str, what: str) -> Path:
     return CLIENTS / folder
 
 
-def run_framework(program: str, *arguments: str) -> dict[str, Any]:
-    """Run a driver of this folder in the frameworks' environment; what it printed."""
-    return _run([frameworks_python(), "-W", "ignore", str(PROGRAMS / program), *arguments])
+def run_framework(program: str, base_url: str, text: str) -> dict[str, Any]:
+    """Run a driver of this folder in the frameworks' environment; what it printed.
+
+    It meets our server, and one that fails as it is told: in one process, since importing a framework takes seconds.
+    """
+    command = [frameworks_python(), "-W", "ignore", str(PROGRAMS / program), base_url, text]
+
+    async def run() -> dict[str, Any]:
+        async with obedient() as (_, failing_url):
+            return await asyncio.to_thread(_run, [*command, failing_url])
+
+    return asyncio.run(run())
 
 
 def run_package(language: str, program: str, *arguments: str, folder: Path) -> dict[str, Any]:

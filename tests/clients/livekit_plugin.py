@@ -1,6 +1,8 @@
-"""LiveKit's OpenAI plugin against one address, in LiveKit's own environment; prints what it got as JSON.
+"""LiveKit's OpenAI plugin against two addresses, in LiveKit's own environment; prints what it got as JSON.
 
-python livekit_plugin.py http://127.0.0.1:8000/v1 "What to say."
+python livekit_plugin.py http://127.0.0.1:8000/v1 "What to say." http://127.0.0.1:8001/v1
+
+The second is of a server that fails as it is told (obedient_peer.py).
 """
 
 import asyncio
@@ -50,7 +52,7 @@ def shape(frame: rtc.AudioFrame) -> dict[str, object]:
     return {"rate_hz": frame.sample_rate, "channels": frame.num_channels, "duration_s": frame.duration}
 
 
-async def main(base_url: str, text: str) -> dict[str, object]:
+async def main(base_url: str, text: str, failing_url: str) -> dict[str, object]:
     address = {"base_url": base_url, "api_key": "none"}
     frames = {name: await spoken(address, "Hello.", response_format=name) for name in FORMATS}
     frames["defaults"] = await spoken(address, text)
@@ -59,6 +61,7 @@ async def main(base_url: str, text: str) -> dict[str, object]:
         "spoken": {name: shape(frame) for name, frame in frames.items()},
         "heard": {model: await heard(address, frames["defaults"], model) for model in LISTENERS},
         "unknown_voice": await refused(address, "Hello.", voice="nobody"),
+        "failed": await fail(failing_url),
     }
 
 
@@ -74,5 +77,4 @@ async def fail(base_url: str) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    program = main(*sys.argv[1:]) if len(sys.argv) > 2 else fail(sys.argv[1])
-    print(json.dumps(asyncio.run(program)))
+    print(json.dumps(asyncio.run(main(*sys.argv[1:]))))

@@ -1,6 +1,8 @@
-"""Pipecat's OpenAI services in a pipeline against one address, in Pipecat's own environment; prints JSON.
+"""Pipecat's OpenAI services in a pipeline against two addresses, in Pipecat's own environment; prints JSON.
 
-python pipecat_services.py http://127.0.0.1:8000/v1 "What to say."
+python pipecat_services.py http://127.0.0.1:8000/v1 "What to say." http://127.0.0.1:8001/v1
+
+The second is of a server that fails as it is told (obedient_peer.py).
 """
 
 import asyncio
@@ -60,7 +62,7 @@ async def heard(address: dict[str, str], pcm: bytes, **settings: object) -> dict
     }
 
 
-async def main(base_url: str, text: str) -> dict[str, object]:
+async def main(base_url: str, text: str, failing_url: str) -> dict[str, object]:
     address = {"base_url": base_url, "api_key": "none"}
     whole = await spoken(address, text, "alloy")
     pcm = whole.pop("pcm")
@@ -73,6 +75,7 @@ async def main(base_url: str, text: str) -> dict[str, object]:
             "hints": await heard(address, pcm, prompt="Plants.", temperature=0.0, keywords=["balcony"]),
             "probabilities": await heard(address, pcm, model="whisper-1", include_prob_metrics=True),
         },
+        "failed": await fail(failing_url),
     }
 
 
@@ -85,5 +88,4 @@ async def fail(base_url: str) -> dict[str, object]:
 
 if __name__ == "__main__":
     logger.remove()
-    program = main(*sys.argv[1:]) if len(sys.argv) > 2 else fail(sys.argv[1])
-    print(json.dumps(asyncio.run(program)))
+    print(json.dumps(asyncio.run(main(*sys.argv[1:]))))
