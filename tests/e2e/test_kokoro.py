@@ -48,7 +48,9 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     needs_kokoro()
     config = Path(tmp_path_factory.mktemp("kokoro")) / "antiphon.toml"
     config.write_text(SETTINGS.format(cache=str(ADDED_MODELS), tests=str(TESTS)))
-    server = start_server(config=config, environment={"ANTIPHON_SECOND_TTS_ENGINE": "auto"})
+    server = start_server(
+        config=config, environment={"ANTIPHON_SECOND_TTS_ENGINE": "auto", "ANTIPHON_SECOND_TTS_OPTIONS_THREADS": "1"}
+    )
     yield server
     server.stop()
 
