@@ -62,7 +62,7 @@ class WhisperTranscriber:
     def __init__(self, model: WhisperModel, company: Company, files: WhisperFiles, options: WhisperOptions) -> None:
         self._model, self._company = model, company
         self._beam_size = options.beam_size
-        self._fits_windows = options.device_kind == "cpu" and not options.full_window
+        self._fits_windows = options.device_kind == "cpu"
         self._one_brief = threading.Lock()
         num_places = NUM_TOGETHER if company.has_batches else NUM_ALONE
         self._worker = PriorityWorker("whisper", max_waiting=options.max_waiting, num_places=num_places)
@@ -152,8 +152,9 @@ class WhisperTranscriber:
         return Transcript(belief.kept, iso_code(language), confidence, engine_ms, left_out, checks)
 
     def _num_frames(self, samples: Samples, job: ListenJob) -> int:
-        """How much of a window is encoded; times of words and segments are reckoned in whole windows."""
-        if not self._fits_windows or job.word_times or job.segment_times:
+        """How much of a window is encoded: all of it for what is, or may become, a final."""
+        is_draft = job.is_partial and not job.is_likely_final
+        if not (is_draft and self._fits_windows):
             return WINDOW_FRAMES
         return fitted_frames(_ms(samples) // 10)
 

@@ -33,8 +33,6 @@ class WhisperOptions:
     """Threads of one operation on a CPU."""
     cache_dir: str = ""
     """Where the joined base model is kept."""
-    full_window: bool = False
-    """Encode 30 s for short audio too, as the model was trained; on a GPU that is always so."""
     beam_size: int = field(default=1, metadata={"least": 1})
     max_waiting: int = field(default=32, metadata={"least": 1})
 

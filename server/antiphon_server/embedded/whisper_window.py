@@ -1,8 +1,9 @@
-"""How much of Whisper's window is computed for short audio.
+"""How much of Whisper's window is computed for partials.
 
-The model was trained on windows of 30 s, whose end is silence where the audio is short. Encoding that silence is most
-of a short transcript's work on a CPU. A window of 15 or 20 s with enough silence behind the audio gives the same words;
-one cut at the end of the audio does not. Where words are doubtful, they are written again from the whole window.
+The model was trained on windows of 30 s, whose end is silence where the audio is short, and encoding that silence is
+most of the work on a CPU. A window of 15 or 20 s with enough silence behind the audio gives almost the same words, a
+little worse in some languages: good enough to be read while somebody speaks. Where they are doubtful, they are written
+again from the whole window.
 """
 
 from typing import Any

@@ -1,5 +1,6 @@
 import asyncio
 import itertools
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -36,6 +37,16 @@ async def test_speech_is_written_down_with_its_language(transcriber, fox):
     assert heard.language_confidence is not None
     assert 0.5 < heard.language_confidence <= 1
     assert heard.engine_ms > 0
+
+
+async def test_only_what_cannot_become_a_final_is_heard_from_a_short_window(transcriber, fox, monkeypatch):
+    encode, lengths = transcriber._model.encode, []
+    monkeypatch.setattr(transcriber._model, "encode", lambda f: lengths.append(f.shape[-1]) or encode(f))
+    job = ListenJob(pcm=fox, language="en")
+    drafts = {"is_partial": True}, {"is_partial": True, "is_likely_final": True}, {}, {"word_times": True}
+    texts = [(await transcriber.transcribe(replace(job, **changes))).text for changes in drafts]
+    assert lengths == [1_500, 3_000, 3_000, 3_000]
+    assert [word_error_rate(FOX, text) for text in texts] == [0, 0, 0, 0]
 
 
 async def test_words_have_rising_times_inside_the_audio(transcriber, fox):
