@@ -16,6 +16,8 @@ _MAX_AHEAD_MS = 2_000
 """Audio further ahead of the clock is not spoken now: its pauses say nothing of when it ends."""
 _PAUSE_MS = 200
 """Silence after which the end of the utterance is likely enough to write it down on trial."""
+_LEAST_WAIT_MS = 100
+"""Anybody waits for so long now and then."""
 _SHORT_PAUSE_MS = 64
 """Silence after which the utterance may have ended: two windows of voice activity."""
 _LEAST_VOICE_MS = 500
@@ -33,10 +35,8 @@ class Guess:
     task: asyncio.Task[Transcript | None]
     start_ms: float
     voice_end_ms: float
-    may_be_final: bool = True
-    """False where finals have times that partials have not."""
-    is_urgent: bool = False
-    """It waits no longer than a final would."""
+    may_be_final: bool
+    """It is written down as a final is, and waits no longer; finals have no times that it has not."""
 
     @property
     def heard(self) -> Transcript | None:
@@ -76,7 +76,8 @@ class Partials:
         """Begin a partial if one is due and none is under way.
 
         One is due at the wanted interval while there is new voice, and at once when a pause begins: if the pause turns
-        out to be the end, the final is already there.
+        out to be the end, the final is already there. Where many listen, pauses are left alone: most are not the end,
+        and whoever waits for a final would wait for all of their guesses.
 
         Raises:
             SpeechError: If the one before failed.
@@ -88,9 +89,10 @@ class Partials:
         is_live = self._live.is_on
         if is_live and is_due and self._live.start(stretch, hearing):
             self._shown_at = time.monotonic()
-        is_pause = self._is_pause(stretch)
-        if self._has_news(stretch) and (is_pause or (is_due and not is_live and _has_voice(stretch))):
-            self._start(stretch, hearing, is_shown=not is_live)
+        is_pause, may_be_final = self._is_pause(stretch), self._may_be_final(stretch)
+        has_news = self._has_news(stretch, may_be_final=may_be_final)
+        if has_news and ((is_pause and not self._is_busy) or (is_due and not is_live and _has_voice(stretch))):
+            self._start(stretch, hearing, is_shown=not is_live, may_be_final=may_be_final)
         if is_pause and self._guess is not None and self._guess.voice_end_ms == stretch.voice_end_ms:
             self._is_before_pause = True
 
@@ -119,36 +121,45 @@ class Partials:
         self._live.drop()
         return guess
 
-    def _has_news(self, stretch: Stretch) -> bool:
+    def _has_news(self, stretch: Stretch, *, may_be_final: bool) -> bool:
         guess = self._guess
         if guess is not None and guess.task.done() and not guess.task.cancelled():
             guess.task.result()
-        return guess is None or (guess.task.done() and stretch.voice_end_ms > guess.voice_end_ms)
+        if guess is None or not guess.task.done():
+            return guess is None
+        return stretch.voice_end_ms > guess.voice_end_ms or (may_be_final and not guess.may_be_final)
 
     def _is_pause(self, stretch: Stretch, least_ms: float = _PAUSE_MS) -> bool:
         return self._is_live(stretch) and stretch.end_ms - stretch.voice_end_ms >= least_ms
 
+    @property
+    def _is_busy(self) -> bool:
+        """Whether a guess would wait for as long as it begins before the final: then it only makes others wait."""
+        return self._scribe.waited_ms > max(_LEAST_WAIT_MS, self._settings.silence_ms - _PAUSE_MS)
+
     def _is_live(self, stretch: Stretch) -> bool:
         return stretch.end_ms <= (time.monotonic() - self._began_at) * 1000 + _MAX_AHEAD_MS
 
-    def _start(self, stretch: Stretch, hearing: UtteranceHearing, *, is_shown: bool) -> None:
+    def _may_be_final(self, stretch: Stretch) -> bool:
+        has_times = self._scribe.has_times
+        return not has_times and not self._is_busy and self._is_pause(stretch, _SHORT_PAUSE_MS)
+
+    def _start(self, stretch: Stretch, hearing: UtteranceHearing, *, is_shown: bool, may_be_final: bool) -> None:
         if self._is_before_pause:
             self._pause, self._is_before_pause = self._guess, False
         if is_shown:
             self._shown_at = time.monotonic()
-        may_be_final = not self._scribe.has_times
-        is_urgent = may_be_final and self._is_pause(stretch, _SHORT_PAUSE_MS)
-        task = self._scribe.begin(self._make(stretch, hearing, is_shown=is_shown, is_urgent=is_urgent))
-        self._guess = Guess(task, stretch.start_ms, stretch.voice_end_ms, may_be_final, is_urgent)
+        task = self._scribe.begin(self._make(stretch, hearing, is_shown=is_shown, may_be_final=may_be_final))
+        self._guess = Guess(task, stretch.start_ms, stretch.voice_end_ms, may_be_final)
 
     async def _make(
-        self, stretch: Stretch, hearing: UtteranceHearing, *, is_shown: bool, is_urgent: bool
+        self, stretch: Stretch, hearing: UtteranceHearing, *, is_shown: bool, may_be_final: bool
     ) -> Transcript | None:
         up_to_ms, began_at, is_live = stretch.end_ms, time.monotonic(), self._is_live(stretch)
         _, pcm = stretch.voiced(self._settings.prefix_padding_ms)
         if not pcm:
             return None
-        transcript = await self._scribe.transcribe(pcm, is_partial=True, is_likely_final=is_urgent)
+        transcript = await self._scribe.transcribe(pcm, is_partial=True, is_likely_final=may_be_final)
         partial = hearing.partial(transcript.text, up_to_ms) if is_shown else None
         if partial is not None:
             await tell(self._emit, partial)
@@ -159,16 +170,12 @@ class Partials:
 
 
 async def outcome(guess: Guess | None, stretch: Stretch | None) -> Transcript | None:
-    """End a guess; its transcript if it heard all voice of ``stretch`` and may be the final, else None.
-
-    One that others' finals hold up is not waited for.
-    """
+    """End a guess; its transcript if it heard all voice of ``stretch`` and may be the final, else None."""
     if guess is None:
         return None
     is_whole = (
         stretch is not None
         and guess.may_be_final
-        and (guess.is_urgent or guess.task.done())
         and (guess.start_ms, guess.voice_end_ms) == (stretch.start_ms, stretch.voice_end_ms)
     )
     if not is_whole:

@@ -1,6 +1,7 @@
 """The transcriber as a session uses it: jobs filled in from its settings, and a list of what is under way."""
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -21,6 +22,8 @@ class Scribe:
         self._under_way: set[asyncio.Task[Any]] = set()
         self._info: EngineInfo | None = None
         self.engine_ms = 0.0
+        self.waited_ms = 0.0
+        """How long the newest transcript waited for its turn."""
         self.language = ""
         """That was heard last; empty before the first words."""
 
@@ -61,8 +64,10 @@ class Scribe:
             due_at=settings.due_at,
             options=settings.options,
         )
+        asked_at = time.monotonic()
         transcript = await self._transcriber.transcribe(job)
         self.engine_ms += transcript.engine_ms
+        self.waited_ms = (time.monotonic() - asked_at) * 1000 - transcript.engine_ms
         if transcript.text:
             self.language = transcript.language
         return transcript if settings.word_times else _without_words(transcript)

@@ -77,3 +77,26 @@ async def test_half_a_word_is_not_written_down_on_trial():
     await asyncio.sleep(0)
     assert len(transcriber.jobs) == 1
     await found.close()
+
+
+class QueuedTranscriber(BusyTranscriber):
+    """Has others before everybody."""
+
+    async def transcribe(self, job: ListenJob) -> Transcript:
+        self.jobs.append(job)
+        await asyncio.sleep(0.35)
+        return Transcript((HeardSegment("words", 0, len(job.pcm) // 32),), "en", None, engine_ms=1.0)
+
+
+async def test_where_all_wait_a_pause_is_not_written_down_on_trial():
+    events, transcriber = Events(), QueuedTranscriber()
+    found = session(transcriber, events, partial_interval_ms=100)
+    await asyncio.sleep(0.11)
+    await found.take(voice(800))
+    await events.until(PartialHeard)
+    for pcm in [voice(40)] * 2 + [silence(40)] * 10:
+        await found.take(pcm)
+    await found.flush()
+    assert [(job.is_partial, job.is_likely_final) for job in transcriber.jobs][-1] == (False, False)
+    assert not any(job.is_likely_final for job in transcriber.jobs)
+    await found.close()
