@@ -20,6 +20,7 @@ from antiphon_server.worker.channel import Channel, open_channel
 from antiphon_server.worker.codec import decode, encode
 from antiphon_server.worker.failure import encode_error
 from antiphon_server.worker.frame import Frame
+from antiphon_server.worker.heap import keep_freed
 from antiphon_server.worker.serving import CallServer
 
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -93,6 +94,8 @@ def _settle(spec: EngineSpec) -> None:
     os.nice(spec.nice)
     sys.path[:0] = spec.python_path
     os.putenv("OMP_WAIT_POLICY", "passive")  # by default a waiting thread spins, on a core another engine could use
+    if "transcriber" in spec.parts:
+        keep_freed()
     if spec.num_threads:
         for name in _THREAD_SETTINGS:
             os.putenv(name, str(spec.num_threads))  # native libraries read it when they are loaded
