@@ -81,10 +81,10 @@ async def test_a_number_of_earlier_segments_has_no_effect_unless_some_are_asked_
         assert not responses[0].started.config.segmentation.HasField("max_context_chunks")
 
 
-@pytest.mark.parametrize("uses_language", [True, False])
-async def test_a_language_is_shown_as_used_and_reported_where_the_model_does_not_heed_it(uses_language):
+@pytest.mark.parametrize(("uses_language", "tag"), [(True, "EN-gb"), (False, "EN-gb"), (True, "en_US")])
+async def test_a_language_is_shown_as_used_and_reported_where_the_model_does_not_heed_it(uses_language, tag):
     async with running_front(engines(uses_language=uses_language)) as front:
-        responses = await speak(front, language="EN-gb")
+        responses = await speak(front, language=tag)
         assert responses[0].started.config.language == jobs(front)[0].language == "en"
         assert warned(responses) == ([] if uses_language else ["config.language"])
         assert warned(await speak(front, language="auto")) == []

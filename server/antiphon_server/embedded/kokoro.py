@@ -22,6 +22,7 @@ from antiphon_server.embedded.warm_up import first_output_ms
 from antiphon_server.engine.options import parse_options
 from antiphon_server.engine.protocol import EngineInfo, SpeechChunk, SpeechEnd, SpeechJob
 from antiphon_server.errors import EngineFailed, UnknownVoice, UnsupportedFeature
+from antiphon_server.text.language_tag import primary_subtag
 
 RATE_HZ = 24_000
 FIRST_CHUNK_SAMPLES = RATE_HZ * 40 // 1000
@@ -157,7 +158,7 @@ class KokoroSynthesizer:
         if voice is None:
             raise UnknownVoice(f"voice {job.voice[:64]!r} is not one of kokoro's", field="voice")
         own = language_of(voice.id).tag
-        code = job.language.partition("-")[0].lower()
+        code = primary_subtag(job.language)
         tag = own if code in ("", own[:2]) else next((tag for tag in self._spelling if tag[:2] == code), "")
         if tag not in self._spelling:
             raise UnsupportedFeature(f"voice {voice.id}: {voice.description}", field="voice")

@@ -15,6 +15,7 @@ from antiphon_server.rpc.formats import format_message, output_format
 from antiphon_server.rpc.voice_sources import VoiceSources, read_sources
 from antiphon_server.session.events import Notice
 from antiphon_server.session.settings import SpeechSettings
+from antiphon_server.text.language_tag import primary_subtag
 from antiphon_server.text.tags import TagPolicy
 
 _MAX_SEED = 2**63 - 1
@@ -206,10 +207,10 @@ def _speakers(config: pb.SynthesisConfig, roster: Roster, info: EngineInfo, path
 
 def _language(tag: str, info: EngineInfo, path: str) -> str:
     """Keep a language the model speaks; refuse another, since it would be read wrongly without a word."""
-    code = tag.partition("-")[0].lower()
+    code = primary_subtag(tag)
     if code in ("", "auto"):
         return ""
-    if code in {language.partition("-")[0].lower() for language in info.languages}:
+    if code in set(map(primary_subtag, info.languages)):
         return code
     spoken = ", ".join(difflib.get_close_matches(tag, info.languages, n=3) or info.languages[:5])
     offered = f"the {len(info.languages)} that {info.model} speaks, such as {spoken}"
@@ -272,7 +273,7 @@ def _notices(config: pb.SynthesisConfig, info: EngineInfo, settings: SpeechSetti
 
 
 def _speaks(voice: EngineVoice, language: str) -> bool:
-    return language in {tag.partition("-")[0].lower() for tag in voice.languages}
+    return language in set(map(primary_subtag, voice.languages))
 
 
 def _accent(voice: EngineVoice, field: str) -> Notice:

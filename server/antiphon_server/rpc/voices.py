@@ -10,6 +10,7 @@ from antiphon_server.engine.roster import Roster
 from antiphon_server.errors import NotBuilt, NotFound, UnknownVoice
 from antiphon_server.rpc.checks import at_most
 from antiphon_server.rpc.pages import page
+from antiphon_server.text.language_tag import primary_subtag
 
 _STORED = "voices of your own cannot be stored yet; send a reference with each call"
 
@@ -23,12 +24,12 @@ class VoiceServicer(pb_grpc.VoiceServiceServicer):
 
     async def ListVoices(self, request: pb.ListVoicesRequest, context: Any) -> pb.ListVoicesResponse:  # noqa: ANN401
         """List voices, filtered."""
-        spoken = request.language.split("-")[0].lower()
+        spoken = primary_subtag(request.language)
         voices = [
             self._voice(voice, info)
             for info in self._infos(request.model)
             for voice in info.voices
-            if not spoken or spoken in {language.split("-")[0].lower() for language in voice.languages}
+            if not spoken or spoken in set(map(primary_subtag, voice.languages))
         ]
         shown, token = page(voices, request.page_size, request.page_token)
         return pb.ListVoicesResponse(voices=shown, next_page_token=token)

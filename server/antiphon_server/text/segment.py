@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from antiphon_server.errors import InvalidField
+from antiphon_server.text.language_tag import primary_subtag
 from antiphon_server.text.sentences import Piece, SentenceCutter
 from antiphon_server.text.tags import Tag, TagPolicy, TagScanner, UnknownTag, nearest
 
@@ -78,7 +79,7 @@ class Segmenter:
         self._scanner = TagScanner(self._policy)
         words = (max_words or _DEFAULT_MAX_WORDS) if self._mode is Mode.WORD else None
         self._cutter = SentenceCutter(
-            language.partition("-")[0] or "en", is_cutting=self._mode not in _UNCUT_MODES, max_words=words
+            primary_subtag(language) or "en", is_cutting=self._mode not in _UNCUT_MODES, max_words=words
         )
         self._warnings: list[tuple[str, str]] = []
         self._ready: list[Segment] = []
