@@ -32,7 +32,7 @@ _WIDE_STOPS = "\u3002\uff01\uff1f\u3001\uff0c"
 class Guess:
     """A transcript under way or done of all that was heard of a stretch so far."""
 
-    task: asyncio.Task[Transcript | None]
+    task: asyncio.Task[Transcript]
     start_ms: float
     voice_end_ms: float
     may_be_final: bool
@@ -90,7 +90,7 @@ class Partials:
         if is_live and is_due and self._live.start(stretch, hearing):
             self._shown_at = time.monotonic()
         is_pause, may_be_final = self._is_pause(stretch), self._may_be_final(stretch)
-        has_news = self._has_news(stretch, may_be_final=may_be_final)
+        has_news = stretch.voice_start_ms is not None and self._has_news(stretch, may_be_final=may_be_final)
         if has_news and ((is_pause and not self._is_busy) or (is_due and not is_live and _has_voice(stretch))):
             self._start(stretch, hearing, is_shown=not is_live, may_be_final=may_be_final)
         if is_pause and self._guess is not None and self._guess.voice_end_ms == stretch.voice_end_ms:
@@ -125,40 +125,42 @@ class Partials:
         guess = self._guess
         if guess is not None and guess.task.done() and not guess.task.cancelled():
             guess.task.result()
-        if guess is None or not guess.task.done():
-            return guess is None
-        return stretch.voice_end_ms > guess.voice_end_ms or (may_be_final and not guess.may_be_final)
+        if guess is None or (may_be_final and not guess.may_be_final):
+            return True
+        return guess.task.done() and stretch.voice_end_ms > guess.voice_end_ms
 
     def _is_pause(self, stretch: Stretch, least_ms: float = _PAUSE_MS) -> bool:
-        return self._is_live(stretch) and stretch.end_ms - stretch.voice_end_ms >= least_ms
+        return self._is_live(stretch.end_ms) and stretch.end_ms - stretch.voice_end_ms >= least_ms
 
     @property
     def _is_busy(self) -> bool:
         """Whether a guess would wait for as long as it begins before the final: then it only makes others wait."""
         return self._scribe.waited_ms > max(_LEAST_WAIT_MS, self._settings.silence_ms - _PAUSE_MS)
 
-    def _is_live(self, stretch: Stretch) -> bool:
-        return stretch.end_ms <= (time.monotonic() - self._began_at) * 1000 + _MAX_AHEAD_MS
+    def _is_live(self, at_ms: float) -> bool:
+        return at_ms <= (time.monotonic() - self._began_at) * 1000 + _MAX_AHEAD_MS
 
     def _may_be_final(self, stretch: Stretch) -> bool:
         has_times = self._scribe.has_times
         return not has_times and not self._is_busy and self._is_pause(stretch, _SHORT_PAUSE_MS)
 
     def _start(self, stretch: Stretch, hearing: UtteranceHearing, *, is_shown: bool, may_be_final: bool) -> None:
-        if self._is_before_pause:
+        if self._guess is not None and not self._guess.task.done():
+            self._guess.task.cancel()  # it waits for everybody else's finals, and would have to be followed by this one
+        elif self._is_before_pause:
             self._pause, self._is_before_pause = self._guess, False
         if is_shown:
             self._shown_at = time.monotonic()
-        task = self._scribe.begin(self._make(stretch, hearing, is_shown=is_shown, may_be_final=may_be_final))
+        _, pcm = stretch.voiced(self._settings.prefix_padding_ms)  # now: it may be split before the task begins
+        task = self._scribe.begin(
+            self._make(stretch.end_ms, pcm, hearing, is_shown=is_shown, may_be_final=may_be_final)
+        )
         self._guess = Guess(task, stretch.start_ms, stretch.voice_end_ms, may_be_final)
 
     async def _make(
-        self, stretch: Stretch, hearing: UtteranceHearing, *, is_shown: bool, may_be_final: bool
-    ) -> Transcript | None:
-        up_to_ms, began_at, is_live = stretch.end_ms, time.monotonic(), self._is_live(stretch)
-        _, pcm = stretch.voiced(self._settings.prefix_padding_ms)
-        if not pcm:
-            return None
+        self, up_to_ms: float, pcm: bytes, hearing: UtteranceHearing, *, is_shown: bool, may_be_final: bool
+    ) -> Transcript:
+        began_at, is_live = time.monotonic(), self._is_live(up_to_ms)
         transcript = await self._scribe.transcribe(pcm, is_partial=True, is_likely_final=may_be_final)
         partial = hearing.partial(transcript.text, up_to_ms) if is_shown else None
         if partial is not None:

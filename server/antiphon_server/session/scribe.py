@@ -23,7 +23,7 @@ class Scribe:
         self._info: EngineInfo | None = None
         self.engine_ms = 0.0
         self.waited_ms = 0.0
-        """How long the newest transcript waited for its turn."""
+        """How long the newest transcript that somebody may wait for has waited for its turn."""
         self.language = ""
         """That was heard last; empty before the first words."""
 
@@ -67,7 +67,8 @@ class Scribe:
         asked_at = time.monotonic()
         transcript = await self._transcriber.transcribe(job)
         self.engine_ms += transcript.engine_ms
-        self.waited_ms = (time.monotonic() - asked_at) * 1000 - transcript.engine_ms
+        if is_likely_final or not is_partial:
+            self.waited_ms = (time.monotonic() - asked_at) * 1000 - transcript.engine_ms
         if transcript.text:
             self.language = transcript.language
         return transcript if settings.word_times else _without_words(transcript)

@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from antiphon_server.embedded import hibari, silero, smollm, whisper
+from antiphon_server.worker.heap import keep_freed
 
 MODEL_CACHE = Path(__file__).parents[3] / ".cache" / "models"
+
+keep_freed()  # as in the process of a transcriber; before there are threads
 
 
 @pytest.fixture(scope="session")

@@ -88,15 +88,25 @@ class QueuedTranscriber(BusyTranscriber):
         return Transcript((HeardSegment("words", 0, len(job.pcm) // 32),), "en", None, engine_ms=1.0)
 
 
-async def test_where_all_wait_a_pause_is_not_written_down_on_trial():
+async def test_where_finals_wait_for_each_other_a_pause_is_not_written_down_on_trial():
     events, transcriber = Events(), QueuedTranscriber()
-    found = session(transcriber, events, partial_interval_ms=100)
-    await asyncio.sleep(0.11)
-    await found.take(voice(800))
-    await events.until(PartialHeard)
-    for pcm in [voice(40)] * 2 + [silence(40)] * 10:
+    found = session(transcriber, events, partial_interval_ms=60_000)
+    for _ in range(2):
+        for pcm in [voice(40)] * 15 + [silence(40)] * 6:
+            await found.take(pcm)
+        await found.flush()
+    assert [(job.is_partial, job.is_likely_final) for job in transcriber.jobs] == [(True, True), (False, False)]
+    await found.close()
+
+
+async def test_a_partial_that_others_hold_up_makes_way_for_one_that_may_be_the_final():
+    events, transcriber = Events(), BusyTranscriber()
+    found = session(transcriber, events, partial_interval_ms=1)
+    await asyncio.sleep(0.005)
+    for pcm in [voice(800)] + [silence(40)] * 10:
         await found.take(pcm)
-    await found.flush()
-    assert [(job.is_partial, job.is_likely_final) for job in transcriber.jobs][-1] == (False, False)
-    assert not any(job.is_likely_final for job in transcriber.jobs)
+        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        assert (await found.flush()).text == "words"
+    assert [(job.is_partial, job.is_likely_final) for job in transcriber.jobs] == [(True, False), (True, True)]
     await found.close()
