@@ -12,6 +12,7 @@ from antiphon.speech.v1.audio_pb2 import AudioEncoding
 from antiphon.speech.v1.synthesis_service_pb2 import SynthesisConfig
 from antiphon_client import (
     AntiphonClient,
+    AntiphonError,
     BadRequest,
     CallOptions,
     Cancelled,
@@ -139,6 +140,29 @@ async def test_sending_after_the_servers_end_says_so():
         with pytest.raises(BadRequest, match="ended the call") as raised:
             await stream.send_text("late")
     assert raised.value.reason == "STREAM_ORDER"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"), [(StatusCode.CANCELLED, "CANCELLED"), (StatusCode.NOT_FOUND, "UNKNOWN_VOICE")]
+)
+async def test_sending_after_the_server_refused_tells_what_it_said(code, reason):
+    status = rich_status(code, reason, field="config.voice")
+
+    async def refuses(requests, context):
+        await anext(aiter(requests))
+        yield started()
+        await context.abort_with_status(rpc_status.to_status(status))
+
+    async with (
+        scripted_server(refuses) as server,
+        AntiphonClient(server.target) as client,
+        client.synthesize() as stream,
+    ):
+        with pytest.raises(AntiphonError):
+            await anext(stream)
+        with pytest.raises(AntiphonError, match="told so") as raised:
+            await stream.send_text("late")
+    assert (raised.value.reason, raised.value.field) == (reason, "config.voice")
 
 
 async def test_sending_after_the_own_end_says_so():

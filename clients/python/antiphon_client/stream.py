@@ -8,6 +8,7 @@ import grpc
 
 from antiphon_client.connection import CallOptions, Connection
 from antiphon_client.ending import CallEnding
+from antiphon_client.error_details import read_details
 from antiphon_client.errors import AntiphonError, BadRequest, Cancelled, ServerFailed, from_rpc_error
 
 RequestT = TypeVar("RequestT")
@@ -146,11 +147,11 @@ class MessageStream(Generic[RequestT, ResponseT]):
         error: grpc.aio.AioRpcError | asyncio.InvalidStateError,
     ) -> AntiphonError:
         """Say why nothing can be written any more."""
-        if call.cancelled():
+        failed = self._ending.error if self._ending else None
+        if call.cancelled() and not (failed and read_details(failed).reason):
             return Cancelled("The call was cancelled.", reason="CANCELLED", grpc_code=grpc.StatusCode.CANCELLED)
         if self._ending and self._ending.is_ok:
             return BadRequest("The server has ended the call; nothing more can be sent.", reason="STREAM_ORDER")
-        failed = self._ending.error if self._ending else None
         if isinstance(error, grpc.aio.AioRpcError):
             return self._translate(error)
         if failed:
