@@ -90,7 +90,8 @@ class Partials:
         if is_live and is_due and self._live.start(stretch, hearing):
             self._shown_at = time.monotonic()
         is_pause, may_be_final = self._is_pause(stretch), self._may_be_final(stretch)
-        has_news = stretch.voice_start_ms is not None and self._has_news(stretch, may_be_final=may_be_final)
+        may_replace = is_pause and may_be_final
+        has_news = stretch.voice_start_ms is not None and self._has_news(stretch, may_replace=may_replace)
         if has_news and ((is_pause and not self._is_busy) or (is_due and not is_live and _has_voice(stretch))):
             self._start(stretch, hearing, is_shown=not is_live, may_be_final=may_be_final)
         if is_pause and self._guess is not None and self._guess.voice_end_ms == stretch.voice_end_ms:
@@ -121,11 +122,11 @@ class Partials:
         self._live.drop()
         return guess
 
-    def _has_news(self, stretch: Stretch, *, may_be_final: bool) -> bool:
+    def _has_news(self, stretch: Stretch, *, may_replace: bool) -> bool:
         guess = self._guess
         if guess is not None and guess.task.done() and not guess.task.cancelled():
             guess.task.result()
-        if guess is None or (may_be_final and not guess.may_be_final):
+        if guess is None or (may_replace and not guess.may_be_final):
             return True
         return guess.task.done() and stretch.voice_end_ms > guess.voice_end_ms
 
