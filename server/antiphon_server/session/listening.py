@@ -15,9 +15,10 @@ from antiphon_server.engine.protocol import (
     VoiceActivityStream,
 )
 from antiphon_server.errors import AudioTooLong
+from antiphon_server.session.cadence import Cadence, Emit
 from antiphon_server.session.events import FinalHeard, Times, VoiceBegan, VoiceStopped
 from antiphon_server.session.hearing import UtteranceHearing
-from antiphon_server.session.live_partials import Emit, LivePartials
+from antiphon_server.session.live_partials import LivePartials
 from antiphon_server.session.partials import Guess, Partials
 from antiphon_server.session.pieces import Pieces
 from antiphon_server.session.scribe import Scribe
@@ -71,8 +72,9 @@ class ListeningSession:
             live: Writes partials in the languages it knows; finals are always the transcriber's.
         """
         self._scribe = Scribe(transcriber, settings)
-        self._live = LivePartials(live, self._scribe, settings, emit)
-        self._partials = Partials(self._scribe, self._live, settings, emit)
+        cadence = Cadence(settings.partial_interval_ms, emit)
+        self._live = LivePartials(live, self._scribe, settings, cadence)
+        self._partials = Partials(self._scribe, self._live, settings, cadence)
         self._voice_activity = voice_activity
         self._settings = settings
         self._emit = emit

@@ -2,27 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 
 from antiphon_server.engine.protocol import LiveTranscriber, LiveTranscript
 from antiphon_server.errors import SpeechError
 from antiphon_server.session.cadence import Cadence
-from antiphon_server.session.events import ListenEvent, Notice
+from antiphon_server.session.events import Notice
 from antiphon_server.session.hearing import UtteranceHearing
 from antiphon_server.session.scribe import Scribe
 from antiphon_server.session.settings import ListenSettings
 from antiphon_server.session.stretch import TAIL_MS, Stretch
 
-Emit = Callable[[ListenEvent], Awaitable[None]]
-
 _FAILED = Notice(
     "SUBSTITUTED", "", "the model for partials failed; they come from the model of the finals from here on"
 )
-
-
-async def tell(emit: Emit, event: ListenEvent) -> None:
-    """Emit an event out of work that may be cancelled: a write is never broken off half-way."""
-    await asyncio.shield(asyncio.ensure_future(emit(event)))
 
 
 class LivePartials:
@@ -33,21 +25,22 @@ class LivePartials:
     Should it fail, it is not asked again, and one notice says so.
     """
 
-    def __init__(self, engine: LiveTranscriber | None, scribe: Scribe, settings: ListenSettings, emit: Emit) -> None:
+    def __init__(
+        self, engine: LiveTranscriber | None, scribe: Scribe, settings: ListenSettings, cadence: Cadence
+    ) -> None:
         """Begin without a stretch.
 
         Args:
             engine: None where there is none.
             scribe: Knows which language was heard.
             settings: How to listen.
-            emit: Takes partials and the notice.
+            cadence: Shows partials.
         """
         has_use = settings.partial_interval_ms and not settings.is_translation
         self._engine = engine if has_use else None
         self._scribe = scribe
         self._settings = settings
-        self._emit = emit
-        self._cadence = Cadence(settings.partial_interval_ms)
+        self._cadence = cadence
         self._languages: tuple[str, ...] = ()
         self._transcript: LiveTranscript | None = None
         self._dropped: list[LiveTranscript] = []
@@ -95,7 +88,7 @@ class LivePartials:
             self._dropped.clear()  # its process is gone, and the transcripts with it
 
     async def _show(self, stretch: Stretch, hearing: UtteranceHearing) -> None:
-        up_to_ms, began_at = stretch.end_ms, time.monotonic()
+        up_to_ms, asked_at = stretch.end_ms, time.monotonic()
         start_ms, _ = stretch.voiced(self._settings.prefix_padding_ms)
         pcm = stretch.since(start_ms if self._transcript is None else self._pushed_ms)
         try:
@@ -104,12 +97,7 @@ class LivePartials:
             await self._give_up()
             return
         self._pushed_ms = up_to_ms
-        partial = hearing.partial(text, up_to_ms)
-        if partial is not None:
-            await tell(self._emit, partial)
-        late = self._cadence.notice(began_at)
-        if late is not None:
-            await tell(self._emit, late)
+        await self._cadence.show(hearing.partial(text, up_to_ms), up_to_ms, asked_at)
 
     async def _text(self, pcm: bytes) -> str:
         assert self._engine is not None
@@ -124,4 +112,4 @@ class LivePartials:
 
     async def _give_up(self) -> None:
         self._engine = None
-        await tell(self._emit, _FAILED)
+        await self._cadence.tell(_FAILED)

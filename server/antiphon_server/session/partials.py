@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from antiphon_server.engine.protocol import Transcript
 from antiphon_server.session.cadence import Cadence
 from antiphon_server.session.hearing import UtteranceHearing
-from antiphon_server.session.live_partials import Emit, LivePartials, tell
+from antiphon_server.session.live_partials import LivePartials
 from antiphon_server.session.scribe import Scribe
 from antiphon_server.session.settings import ListenSettings
 from antiphon_server.session.stretch import Stretch
 
-_MAX_AHEAD_MS = 2_000
-"""Audio further ahead of the clock is not spoken now: its pauses say nothing of when it ends."""
 _PAUSE_MS = 200
 """Silence after which the end of the utterance is likely enough to write it down on trial."""
 _LEAST_WAIT_MS = 100
@@ -51,26 +49,25 @@ class Guess:
 class Partials:
     """Has a stretch written down now and then, one run at a time, so a busy machine stretches the cadence."""
 
-    def __init__(self, scribe: Scribe, live: LivePartials, settings: ListenSettings, emit: Emit) -> None:
+    def __init__(self, scribe: Scribe, live: LivePartials, settings: ListenSettings, cadence: Cadence) -> None:
         """Begin without one.
 
         Args:
             scribe: Writes down.
             live: Makes what is shown where it can; guesses are then made in pauses only, and not shown.
             settings: How to listen.
-            emit: Takes partials.
+            cadence: Shows partials.
         """
         self._scribe = scribe
         self._live = live
         self._settings = settings
-        self._cadence = Cadence(settings.partial_interval_ms)
-        self._emit = emit
+        self._cadence = cadence
         self._guess: Guess | None = None
         self._pause: Guess | None = None
         """The newest before it that was followed by a pause: its words end there."""
         self._is_before_pause = False
         """Whether that holds for ``_guess``."""
-        self._began_at = self._shown_at = time.monotonic()
+        self._shown_at = time.monotonic()
 
     def start_if_due(self, stretch: Stretch, hearing: UtteranceHearing) -> None:
         """Begin a partial if one is due and none is under way.
@@ -131,15 +128,13 @@ class Partials:
         return guess.task.done() and stretch.voice_end_ms > guess.voice_end_ms
 
     def _is_pause(self, stretch: Stretch, least_ms: float = _PAUSE_MS) -> bool:
-        return self._is_live(stretch.end_ms) and stretch.end_ms - stretch.voice_end_ms >= least_ms
+        is_live = self._cadence.is_live(stretch.end_ms, time.monotonic())
+        return is_live and stretch.end_ms - stretch.voice_end_ms >= least_ms
 
     @property
     def _is_busy(self) -> bool:
         """Whether a guess would wait for as long as it begins before the final: then it only makes others wait."""
         return self._scribe.waited_ms > max(_LEAST_WAIT_MS, self._settings.silence_ms - _PAUSE_MS)
-
-    def _is_live(self, at_ms: float) -> bool:
-        return at_ms <= (time.monotonic() - self._began_at) * 1000 + _MAX_AHEAD_MS
 
     def _may_be_final(self, stretch: Stretch) -> bool:
         has_times = self._scribe.has_times
@@ -161,14 +156,10 @@ class Partials:
     async def _make(
         self, up_to_ms: float, pcm: bytes, hearing: UtteranceHearing, *, is_shown: bool, may_be_final: bool
     ) -> Transcript:
-        began_at, is_live = time.monotonic(), self._is_live(up_to_ms)
+        asked_at = time.monotonic()
         transcript = await self._scribe.transcribe(pcm, is_partial=True, is_likely_final=may_be_final)
-        partial = hearing.partial(transcript.text, up_to_ms) if is_shown else None
-        if partial is not None:
-            await tell(self._emit, partial)
-        late = self._cadence.notice(began_at) if is_shown and is_live else None
-        if late is not None:
-            await tell(self._emit, late)
+        if is_shown:
+            await self._cadence.show(hearing.partial(transcript.text, up_to_ms), up_to_ms, asked_at)
         return transcript
 
 

@@ -1,12 +1,14 @@
 """Partials by a model that listens along, and what happens without it."""
 
 import asyncio
+import math
 import time
 
 import pytest
 
 from antiphon_server.engine.protocol import EngineInfo
 from antiphon_server.errors import EngineFailed
+from antiphon_server.session import cadence
 from antiphon_server.session.events import FinalHeard, Notice, PartialHeard
 from antiphon_server.session.listening import ListeningSession
 from support.scripted import ListenScript, ScriptedTranscriber, ScriptedVoiceActivity, VoiceScript
@@ -122,14 +124,15 @@ async def test_without_a_language_it_listens_once_its_own_was_heard():
 
 
 @pytest.mark.parametrize("live", [Along(fail_at=3), Along(has_info=False)], ids=["push", "info"])
-async def test_if_it_fails_the_main_model_goes_on_and_one_notice_says_so(live):
+async def test_if_it_fails_the_main_model_goes_on_and_one_notice_says_so(live, monkeypatch):
+    monkeypatch.setattr(cadence, "_MUCH", math.inf)  # the machine may be slow
     events = Events()
     found = session(events, live)
     await feed(found, voice(2_000))
     await found.flush()
     await feed(found, voice(600))
     await found.finish()
-    assert [notice.code for notice in events.of(Notice)].count("SUBSTITUTED") == 1
+    assert [notice.code for notice in events.of(Notice)] == ["SUBSTITUTED"]
     assert events.of(PartialHeard)[-1].text == "main"
     assert [final.text for final in events.of(FinalHeard)] == ["main", "main"]
     assert live.num_open == 0

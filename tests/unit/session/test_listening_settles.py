@@ -17,7 +17,7 @@ from antiphon_server.engine.protocol import (
     Transcript,
 )
 from antiphon_server.errors import EngineFailed
-from antiphon_server.session import partials
+from antiphon_server.session import cadence
 from antiphon_server.session.events import FinalHeard, PartialHeard
 from antiphon_server.session.listening import ListeningSession
 from support.scripted import ScriptedVoiceActivity, VoiceScript
@@ -71,7 +71,7 @@ class Babbler:
 @pytest.fixture(autouse=True)
 def always_live(monkeypatch):
     """Audio that is fed faster than it would be spoken counts as spoken now."""
-    monkeypatch.setattr(partials, "_MAX_AHEAD_MS", 1e9)
+    monkeypatch.setattr(cadence, "_MAX_AHEAD_MS", 1e9)
 
 
 def session(events: Events, teller: Teller, live: Babbler | None = None, **changes: object) -> ListeningSession:
