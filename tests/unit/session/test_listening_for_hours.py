@@ -78,6 +78,8 @@ async def held_after(hours: tuple[int, ...], pattern: tuple[bool, ...], **change
         await found.take(SECOND[pattern[second % len(pattern)]])
         hour = second // 3_600 + 1
         if hour in most and second % 397 == 0:
+            while found._scribe._under_way:  # a partial has a copy of its utterance, until it is done
+                await asyncio.sleep(0)
             most[hour] = max(most[hour], held_bytes(found))
     await found.finish()
     return list(most.values())
@@ -89,8 +91,7 @@ TALK = (True,) * 3 + (False,)
 @pytest.mark.parametrize("interval_ms", [0, 1], ids=["file", "live"])
 async def test_two_hours_of_talk_that_end_utterance_by_utterance_hold_no_more_than_one(interval_ms):
     first, last = await held_after((1, 2), TALK, is_automatic=True, partial_interval_ms=interval_ms)
-    utterance_bytes = len(TALK) * len(SECOND[True])
-    assert last <= first * 1.1 + utterance_bytes, "a partial that is under way by chance has a copy of its utterance"
+    assert last <= first * 1.1
     assert last < PIECE_BYTES
 
 
