@@ -114,11 +114,11 @@ class WhisperTranscriber:
         )
 
     async def warm_up(self) -> None:
-        """Listen twice to a second of sound; the second time says how long a transcript takes."""
+        """Listen to a second of sound as a partial, then as a final, which says how long a transcript takes."""
         tone = np.sin(np.arange(LISTENING_RATE_HZ) * (2 * np.pi * 220 / LISTENING_RATE_HZ)) * 8000
-        job = ListenJob(pcm=tone.astype("<i2").tobytes(), language="en", is_partial=True, is_likely_final=True)
-        for _ in range(2):
-            heard = await self.transcribe(job)
+        job = ListenJob(pcm=tone.astype("<i2").tobytes(), language="en", is_partial=True)
+        await self.transcribe(job)
+        heard = await self.transcribe(replace(job, is_likely_final=True))
         self._info = replace(self._info, first_output_ms=heard.engine_ms)
 
     @contextlib.contextmanager
