@@ -17,8 +17,9 @@ HANDSHAKE = (
 def frame(opcode: int, payload: bytes = b"", *, is_final: bool = True, reserved: int = 0) -> bytes:
     """One masked frame; ``reserved`` is the three bits, 4 for RSV1."""
     first = (0x80 if is_final else 0) | reserved << 4 | opcode
-    masked = bytes(byte ^ MASK[index % 4] for index, byte in enumerate(payload))
-    return bytes([first]) + length(len(payload)) + MASK + masked
+    mask = (MASK * (len(payload) // 4 + 1))[: len(payload)]
+    masked = int.from_bytes(payload) ^ int.from_bytes(mask)
+    return bytes([first]) + length(len(payload)) + MASK + masked.to_bytes(len(payload))
 
 
 def length(number: int) -> bytes:
