@@ -13,6 +13,7 @@ import numpy as np
 from antiphon_server.embedded import reading, weights
 from antiphon_server.embedded.aliases import VOICE_ALIASES
 from antiphon_server.embedded.delivery import RENDERED_TAGS, PaceRange, Samples, chunks, render
+from antiphon_server.embedded.verbalize import english
 from antiphon_server.embedded.voices import LANGUAGES, NATURAL_VOICE, SHAPES, VoiceShape, engine_voices
 from antiphon_server.embedded.warm_up import first_output_ms
 from antiphon_server.engine.options import parse_options
@@ -116,7 +117,7 @@ class HibariSynthesizer:
             raise EngineFailed(f"the speech model failed ({type(error).__name__})") from error
 
     def _phrases(self, text: str) -> list[str]:
-        sentences = self._model.split_sentences(reading.cleaned(text))
+        sentences = self._model.split_sentences(english(text))
         found = [p for s in sentences for piece in reading.pieces(s) for p in self._spelled(piece)]
         return [phrase for whole in found for phrase in _cut_phonemes(whole) if any(map(str.isalpha, phrase))]
 

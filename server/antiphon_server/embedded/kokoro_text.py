@@ -1,6 +1,5 @@
 """From text to Kokoro's phonemes: English by hibari's front end, other languages by espeak-ng."""
 
-import unicodedata
 from pathlib import Path
 from typing import Protocol
 
@@ -8,6 +7,7 @@ from antiphon_server.embedded import reading, weights
 from antiphon_server.embedded.kokoro_espeak import VOICES as ESPEAK_VOICES
 from antiphon_server.embedded.kokoro_espeak import Espeak
 from antiphon_server.embedded.kokoro_voices import LANGUAGES
+from antiphon_server.embedded.verbalize import english
 
 _SCRIPTS = {"hi": ("LATIN", "DEVANAGARI")}
 _LATIN = ("LATIN",)
@@ -44,7 +44,7 @@ class English:
 
     def phonemes(self, text: str) -> list[str]:
         """Spell a text, sentence by sentence."""
-        pieces = [piece for s in self._sentences(reading.cleaned(text)) for piece in reading.pieces(s)]
+        pieces = [piece for s in self._sentences(english(text)) for piece in reading.pieces(s)]
         return [self._spelled(piece) for piece in pieces]
 
     def num_unreadable(self, text: str) -> int:
@@ -78,8 +78,7 @@ class Foreign:
         return reading.num_unreadable(text, self._scripts)
 
     def _readable(self, text: str) -> str:
-        text = unicodedata.normalize("NFC", text).translate(_DASHES)
-        return "".join(" " if reading.num_unreadable(letter, self._scripts) else letter for letter in text)
+        return reading.without_unreadable(text.translate(_DASHES), self._scripts)
 
 
 def spellings(espeak_folder: Path | None) -> dict[str, Spelling]:

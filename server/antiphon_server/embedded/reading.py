@@ -13,9 +13,13 @@ MAX_WORD_CHARACTERS = 32
 MAX_NUMBER_DIGITS = 15
 
 _BRACKETS = str.maketrans("[]", "()")
-_LONG_NUMBER = re.compile(rf"\d[\d,.]{{{MAX_NUMBER_DIGITS},}}")
+_NUMBER = re.compile(r"\d[\d,.]*\d")
 _LONG_WORD = re.compile(rf"\S{{{MAX_WORD_CHARACTERS + 1},}}")
-_PART = re.compile(rf"\w{{1,{MAX_WORD_CHARACTERS}}}|[^\w\s]{{1,{MAX_WORD_CHARACTERS}}}")
+_PART = re.compile(
+    rf"[$€£]?(?:\w|(?<=\d)[.,](?=\d)|(?<=\w)['\u2019](?=\w)){{1,{MAX_WORD_CHARACTERS - 1}}}|[$€£]"
+    rf"|[^\w\s$€£]{{1,{MAX_WORD_CHARACTERS}}}"
+)
+"""A part of a long word; prices, decimals and "you'll" stay whole."""
 _BREAKS = (re.compile(r"[,;:\u2013\u2014)]\s"), re.compile(r"\s"))
 _POWERS = "\u00b2\u00b3"
 _PLAIN = re.compile(r"[^A-Za-z',.!? ]+")
@@ -25,8 +29,13 @@ _JOINERS = {"\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u00ad"}
 def cleaned(text: str) -> str:
     """Return ``text`` with the same words and nothing the front end would take for anything else."""
     text = "".join(_readable(character) for character in unicodedata.normalize("NFC", text))
-    text = _LONG_NUMBER.sub(lambda match: " ".join(c for c in match.group() if c.isdigit()), text.translate(_BRACKETS))
+    text = _NUMBER.sub(_not_too_long, text.translate(_BRACKETS))
     return _LONG_WORD.sub(lambda match: " ".join(_PART.findall(match.group())), text).strip()
+
+
+def _not_too_long(number: re.Match[str]) -> str:
+    digits = [character for character in number[0] if character.isdigit()]
+    return number[0] if len(digits) <= MAX_NUMBER_DIGITS else " ".join(digits)
 
 
 def _readable(character: str) -> str:
@@ -48,6 +57,12 @@ def plainest(text: str) -> str:
 def num_unreadable(text: str, scripts: tuple[str, ...] = ("LATIN",)) -> int:
     """Count the letters of scripts that are not among ``scripts``, by default those English cannot spell."""
     return sum(1 for character in unicodedata.normalize("NFC", text) if _is_foreign_letter(character, scripts))
+
+
+def without_unreadable(text: str, scripts: tuple[str, ...] = ("LATIN",)) -> str:
+    """Leave out what ``num_unreadable`` counts, so that what is told as left out was not spoken either."""
+    letters = unicodedata.normalize("NFC", text)
+    return "".join(" " if _is_foreign_letter(letter, scripts) else letter for letter in letters)
 
 
 def _is_foreign_letter(character: str, scripts: tuple[str, ...]) -> bool:

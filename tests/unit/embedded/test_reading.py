@@ -33,6 +33,11 @@ def test_long_numbers_are_read_digit_by_digit():
     assert reading.cleaned("1,234,567") == "1,234,567"
 
 
+@pytest.mark.parametrize("part", ["you'll", "$1,299.99", "15.5"])
+def test_prices_and_contractions_in_long_words_stay_whole(part):
+    assert part in reading.cleaned(f"unfortunately={part}={'a' * 30}").split()
+
+
 @pytest.mark.parametrize(
     ("text", "num"),
     [("héllo Łódź", 0), ("你好 world", 2), ("Привет", 6), ("123 😀!", 0), ("ﬁne", 0), ("שלום", 4)],

@@ -1,0 +1,114 @@
+"""Amounts, ranges and addresses in English words, where hibari's front end would say another amount or leave marks out.
+
+What that front end reads right (plain prices, percentages, dates, times, ordinals, units) is left to it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+from antiphon_server.embedded.reading import MAX_NUMBER_DIGITS, cleaned, without_unreadable
+
+# ruff: noqa: RUF001 - the dashes, primes and minus signs of real texts are meant
+
+_MONEY = "[$€£]"
+_NUMBER = r"\d+(?:[.,]\d+)*"
+_SCALES = {"k": "thousand", "m": "million", "mn": "million", "bn": "billion", "b": "billion", "tn": "trillion"}
+_BEFORE_NUMBERS = {
+    "no": "number",
+    "nos": "numbers",
+    "fig": "figure",
+    "figs": "figures",
+    "vol": "volume",
+    "ch": "chapter",
+    "sec": "section",
+    "eq": "equation",
+    "p": "page",
+    "pp": "pages",
+}
+_MARKS = {".": " dot ", "@": " at ", "_": " underscore ", "-": " dash ", "+": " plus "}
+_IP_PARTS = 4
+_YEAR_DIGITS = 4
+Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
+
+
+def english(text: str) -> str:
+    """Make a text ready for hibari's front end: amounts in words, no letters it cannot spell, no markup."""
+    return cleaned(verbalized(without_unreadable(text)))
+
+
+def verbalized(text: str) -> str:
+    """Return ``text`` with what would be misread in words; the rest as it is."""
+    for pattern, words in _RULES:
+        text = pattern.sub(words, text)
+    return text
+
+
+def _address(found: re.Match[str]) -> str:
+    return "".join(_MARKS.get(character, character) for character in found[0])
+
+
+def _price(found: re.Match[str]) -> str:
+    """``49,90 €`` as ``€49.90``: a mark before two digits or fewer begins the decimals, all others group thousands."""
+    whole, mark, decimals = re.fullmatch(r"(.*?)(?:([.,])(\d{1,2}))?", found[1]).groups()  # type: ignore[union-attr]
+    digits = re.sub("[.,]", "", whole)
+    return f"{found[2]}{digits}" + (f".{decimals}" if mark else "")
+
+
+def _fraction(found: re.Match[str]) -> str:
+    words = unicodedata.name(found[2]).removeprefix("VULGAR FRACTION ").lower()
+    return f"{found[1]} and {words}" if found[1] else words
+
+
+def _dotted(found: re.Match[str]) -> str:
+    parts = found[2].split(".")
+    if len(parts[-1]) == _YEAR_DIGITS and len(parts) < _IP_PARTS:
+        return found[0]  # a date
+    return (found[1] and f"{found[1]} ") + (" dot " if len(parts) == _IP_PARTS else " point ").join(parts)
+
+
+def _list(found: re.Match[str]) -> str:
+    """``1,2,3`` as three numbers; groups of three digits are one."""
+    first, *groups = found[0].split(",")
+    return found[0] if len(first) <= 3 and all(len(group) == 3 for group in groups) else ", ".join((first, *groups))
+
+
+def _long(found: re.Match[str]) -> str:
+    if sum(map(str.isdigit, found[0])) <= MAX_NUMBER_DIGITS:
+        return found[0]
+    return " ".join("point" if mark == "." else mark for mark in found[0].replace(",", ""))
+
+
+_RULES: tuple[Rule, ...] = (
+    (re.compile(r"[\w.+-]{0,63}\w@\w[\w-]{0,62}(?:\.\w[\w-]{0,62}){1,8}"), _address),
+    (re.compile(r"\b[A-Za-z0-9-]{2,63}(?:\.[a-z0-9-]{2,63}){0,8}\.[a-z]{2,4}\b(?!\.\w)"), _address),
+    (re.compile(rf"(?:(?<![\w.,)%])-|−\s?)(?={_MONEY}?\.?\d)"), lambda _: "minus "),
+    (re.compile(rf"(?<![\w.,])({_NUMBER})\s?({_MONEY})(?![\d\w])"), _price),
+    (
+        re.compile(rf"({_MONEY}{_NUMBER})\s?(k|m|mn|bn|b|tn)\b", re.IGNORECASE),
+        lambda found: f"{found[1]} {_SCALES[found[2].lower()]}",
+    ),
+    (re.compile(r"(?<![\w.,])(\d+(?:\.\d+)?)(bn|tn)\b"), lambda found: f"{found[1]} {_SCALES[found[2]]}"),
+    (re.compile(r"(?:(\d+)\s?)?([¼-¾⅐-⅞])"), _fraction),
+    (re.compile(r"(\d)['’′](\d{1,2})(?:[\"”″]|'')"), lambda found: f"{found[1]} feet {found[2]} inches"),
+    (
+        re.compile(rf"\b({'|'.join(_BEFORE_NUMBERS)})\.\s?(?=\d)", re.IGNORECASE),
+        lambda found: f"{_BEFORE_NUMBERS[found[1].lower()]} ",
+    ),
+    (
+        re.compile(r"(\d{1,2}:\d\d(?: ?[ap]\.?m\.?)?)\s?[-–—]\s?(?=\d{1,2}:\d\d)", re.IGNORECASE),
+        lambda found: f"{found[1]} to ",
+    ),
+    (
+        re.compile(rf"({_MONEY}{_NUMBER}(?: \w+illion| thousand)?)\s?[-–—]\s?(?={_MONEY}?\d)"),
+        lambda found: f"{found[1]} to ",
+    ),
+    (re.compile(rf"(?<![\w.,–-])({_NUMBER})\s?%?[-–](?={_NUMBER}\s?%)"), lambda found: f"{found[1]} to "),
+    (re.compile(rf"(?<![\w.,–-])({_NUMBER})–(?={_NUMBER}(?![\w–-]))"), lambda found: f"{found[1]} to "),
+    (re.compile(r"(?<![\w.,])(v?)(\d+(?:\.\d+){2,})(?![\w]|\.\d)", re.IGNORECASE), _dotted),
+    (re.compile(r"(?<![\w.,)])\.(?=\d)"), lambda _: "0."),
+    (re.compile(r"(?<![\w.,])\d+(?:,\d+)+(?![\w,]|\.\d)"), _list),
+    (re.compile(r"(?<![\w.,:/+-])0\d+(?!\w|[.,:/-]\d)"), lambda found: " ".join(found[0])),
+    (re.compile(_NUMBER), _long),
+)
+"""In this order: an address is none any more when numbers are looked for."""
