@@ -221,7 +221,7 @@ BAD_CONTENT: list[Bad] = [
     Bad("speech form: no boundary", post(SPEECH, INPUT, "Content-Type: multipart/form-data"), 400),
     Bad("speech form: another boundary", post(SPEECH, INPUT, "Content-Type: multipart/form-data; boundary=x"), 400),
     Bad("speech form: boundary of 71 characters", post(SPEECH, INPUT, f"Content-Type: multipart/form-data; boundary={'b' * 71}"), 400),
-    Bad("speech form: 65 parts", post_form(SPEECH, INPUT, *(part(f"x{n}", "1") for n in range(64))), 400),
+    Bad("speech form: 513 parts", post_form(SPEECH, INPUT, *(part(f"x{n}", "1") for n in range(512))), 400),
     Bad("speech form: a coded part", post_form(SPEECH, part("input", "YQ==", "Content-Transfer-Encoding: base64")), 400, param="input"),
     # Transcriptions.
     Bad("transcription: no file", post_form(HEAR, part("model", "whisper-1")), 400, param="file"),

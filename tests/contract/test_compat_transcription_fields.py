@@ -130,6 +130,7 @@ async def test_server_vad_without_numbers_leaves_them_to_the_server():
         ([("temperature", "0"), ("temperature", "1")], "temperature"),
         ([("stream", "true"), ("stream", "false")], "stream"),
         ([("keywords[]", "w" * 129)], "keywords[]"),
+        ([("keywords[]", "w")] * 257, "keywords[]"),
         ([("keywords", "w")] * 30 + [("keywords[]", "w")] * 30 + [("temperature", "x")], "temperature"),
     ],
     ids=lambda value: repr(value)[:60],
@@ -168,6 +169,11 @@ async def test_lists_count_with_and_without_brackets():
     )
     assert list(config.key_words) == ["Antiphon", "psalm"]
     assert config.word_times
+
+
+async def test_as_many_key_words_are_taken_as_are_promised():
+    config, _ = await config_of(*(("keywords[]", f"word{n}") for n in range(256)))
+    assert len(config.key_words) == 256
 
 
 @pytest.mark.parametrize("spelling", ["true", "True", "1"])

@@ -18,7 +18,8 @@ from antiphon_compat.strict_json import is_encodable
 PIECE_BYTES = 64 * 1024
 """Size of the pieces a file is written and read in; also the contract's largest audio message."""
 
-_MAX_PARTS = 64
+_MAX_PARTS = 512
+"""More than all lists of a form may hold together."""
 _PLAIN = ("7bit", "8bit", "binary")
 _FILE_TYPES = ("audio/", "video/", "application/octet-stream")
 # What aiohttp's reader raises on a form that is cut, has no boundary or has broken headers.
@@ -32,7 +33,7 @@ class FormLimits:
     max_file_bytes: int
     max_field_bytes: int = 64 * 1024
     """Of one text field."""
-    max_text_bytes: int = _MAX_PARTS * 64 * 1024
+    max_text_bytes: int = 4 * 1024 * 1024
     """Of all text fields together."""
     file_name: str = "file"
     """Name of the one field that is a file."""
