@@ -13,19 +13,27 @@ from antiphon_server.embedded.reading import MAX_NUMBER_DIGITS, cleaned, without
 
 _MONEY = "[$€£]"
 _NUMBER = r"\d+(?:[.,]\d+)*"
+_TIME = r"\d{1,2}:\d\d(?: ?[ap]\.?m\.?)?"
+_SCALE = "(?:[kKmMbB]|[mbt]n| (?:thousand|[mbtr]+illion))?"
 _SCALES = {"k": "thousand", "m": "million", "mn": "million", "bn": "billion", "b": "billion", "tn": "trillion"}
 _BEFORE_NUMBERS = {
-    "no": "number",
-    "nos": "numbers",
+    "No": "number",
+    "Nos": "numbers",
+    "Fig": "figure",
     "fig": "figure",
+    "Figs": "figures",
     "figs": "figures",
+    "Vol": "volume",
     "vol": "volume",
-    "ch": "chapter",
-    "sec": "section",
-    "eq": "equation",
+    "Ch": "chapter",
+    "Sec": "section",
+    "Eq": "equation",
     "p": "page",
     "pp": "pages",
 }
+"""In this case only: "Wait a sec. 5 came" is about no section."""
+_ENDINGS = "com|org|net|edu|gov|info|io|dev|ai|app|co|uk|de|fr|eu|nl|ca|js|ts|py|txt|pdf|csv|json|html"
+"""Any other word behind a full stop may be a sentence whose space was forgotten."""
 _MARKS = {".": " dot ", "@": " at ", "_": " underscore ", "-": " dash ", "+": " plus "}
 _IP_PARTS = 4
 _YEAR_DIGITS = 4
@@ -46,6 +54,14 @@ def verbalized(text: str) -> str:
 
 def _address(found: re.Match[str]) -> str:
     return "".join(_MARKS.get(character, character) for character in found[0])
+
+
+def _from(found: re.Match[str]) -> str:
+    return f"{found[1]} to "
+
+
+def _scaled(found: re.Match[str]) -> str:
+    return f"{found[1]} {_SCALES[(found[2] or found[3]).lower()]}"
 
 
 def _price(found: re.Match[str]) -> str:
@@ -81,30 +97,18 @@ def _long(found: re.Match[str]) -> str:
 
 _RULES: tuple[Rule, ...] = (
     (re.compile(r"[\w.+-]{0,63}\w@\w[\w-]{0,62}(?:\.\w[\w-]{0,62}){1,8}"), _address),
-    (re.compile(r"\b[A-Za-z0-9-]{2,63}(?:\.[a-z0-9-]{2,63}){0,8}\.[a-z]{2,4}\b(?!\.\w)"), _address),
+    (re.compile(rf"\b[A-Za-z0-9-]{{2,63}}(?:\.[a-z0-9-]{{2,63}}){{0,8}}\.(?:{_ENDINGS})\b(?!\.\w)"), _address),
+    (re.compile(rf"({_TIME})\s?[-–—]\s?(?={_TIME})", re.IGNORECASE), _from),
+    (re.compile(rf"({_MONEY}{_NUMBER}{_SCALE})(?:[-–—](?=\d)|\s?[-–—]\s?(?={_MONEY}))"), _from),
+    (re.compile(rf"(?<![\w.,–-])({_NUMBER})\s?%?[-–](?={_NUMBER}\s?%)"), _from),
+    (re.compile(rf"(?<![\w.,–-])({_NUMBER})–(?={_NUMBER}(?![\w–-]))"), _from),
     (re.compile(rf"(?:(?<![\w.,)%])-|−\s?)(?={_MONEY}?\.?\d)"), lambda _: "minus "),
     (re.compile(rf"(?<![\w.,])({_NUMBER})\s?({_MONEY})(?![\d\w])"), _price),
-    (
-        re.compile(rf"({_MONEY}{_NUMBER})\s?(k|m|mn|bn|b|tn)\b", re.IGNORECASE),
-        lambda found: f"{found[1]} {_SCALES[found[2].lower()]}",
-    ),
-    (re.compile(r"(?<![\w.,])(\d+(?:\.\d+)?)(bn|tn)\b"), lambda found: f"{found[1]} {_SCALES[found[2]]}"),
+    (re.compile(rf"({_MONEY}{_NUMBER})(?:([kKmMbB])|\s?(mn|bn|tn))\b"), _scaled),
+    (re.compile(r"(?<![\w.,])(\d+(?:\.\d+)?)()(bn|tn)\b"), _scaled),
     (re.compile(r"(?:(\d+)\s?)?([¼-¾⅐-⅞])"), _fraction),
     (re.compile(r"(\d)['’′](\d{1,2})(?:[\"”″]|'')"), lambda found: f"{found[1]} feet {found[2]} inches"),
-    (
-        re.compile(rf"\b({'|'.join(_BEFORE_NUMBERS)})\.\s?(?=\d)", re.IGNORECASE),
-        lambda found: f"{_BEFORE_NUMBERS[found[1].lower()]} ",
-    ),
-    (
-        re.compile(r"(\d{1,2}:\d\d(?: ?[ap]\.?m\.?)?)\s?[-–—]\s?(?=\d{1,2}:\d\d)", re.IGNORECASE),
-        lambda found: f"{found[1]} to ",
-    ),
-    (
-        re.compile(rf"({_MONEY}{_NUMBER}(?: \w+illion| thousand)?)\s?[-–—]\s?(?={_MONEY}?\d)"),
-        lambda found: f"{found[1]} to ",
-    ),
-    (re.compile(rf"(?<![\w.,–-])({_NUMBER})\s?%?[-–](?={_NUMBER}\s?%)"), lambda found: f"{found[1]} to "),
-    (re.compile(rf"(?<![\w.,–-])({_NUMBER})–(?={_NUMBER}(?![\w–-]))"), lambda found: f"{found[1]} to "),
+    (re.compile(rf"\b({'|'.join(_BEFORE_NUMBERS)})\.\s?(?=\d)"), lambda found: f"{_BEFORE_NUMBERS[found[1]]} "),
     (re.compile(r"(?<![\w.,])(v?)(\d+(?:\.\d+){2,})(?![\w]|\.\d)", re.IGNORECASE), _dotted),
     (re.compile(r"(?<![\w.,)])\.(?=\d)"), lambda _: "0."),
     (re.compile(r"(?<![\w.,])\d+(?:,\d+)+(?![\w,]|\.\d)"), _list),

@@ -22,7 +22,8 @@ from antiphon_server.embedded.verbalize import english, verbalized
         ("⅔ cup and 2⅓ cups", "two thirds cup and 2 and one third cups"),
         ("code 004512, agent 007", "code 0 0 4 5 1 2, agent 0 0 7"),
         ("$20-$30, 20-30%, 10–20 people", "$20 to $30, 20 to 30%, 10 to 20 people"),
-        ("9:00-17:00", "9:00 to 17:00"),
+        ("9:00-17:00 or 9:00 AM - 5:00 PM", "9:00 to 17:00 or 9:00 AM to 5:00 PM"),
+        ("$20 - $30, $1.5bn-$2bn", "$20 to $30, $1.5 billion to $2 billion"),
         ("v2.10.3 on 192.168.1.10", "v 2 point 10 point 3 on 192 dot 168 dot 1 dot 10"),
         ("jane.doe@shop-online.co.uk", "jane dot doe at shop dash online dot co dot uk"),
         ("example.com and Node.js.", "example dot com and Node dot js."),
@@ -46,6 +47,7 @@ def test_what_would_be_misread_is_put_in_words(written, said):
         "£3.50, 20%, 21st, 1990s, 3.5 GB, 1,234,567.89",
         "Yes. No. Wait...",
         "05.12.2026",
+        "Wait a sec. 5 came. He said no. 3 left.Then it was $5 - 3 days, 5 $10 bills, $5 M&Ms.",
     ],
 )
 def test_what_the_front_end_reads_right_is_left_to_it(text):
