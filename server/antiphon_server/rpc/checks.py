@@ -49,6 +49,11 @@ def known_enum(field: str, value: int, enum: object) -> None:
         raise InvalidField(f"{field} must be one of {names}, not {value}", field=field)
 
 
+def undecodable(field: str) -> InvalidField:
+    """The error for bytes that are no message, in a stream or as the one request of a call."""
+    return InvalidField("the message cannot be decoded: it is no message of the contract", field=field)
+
+
 def ignored(field: str, model: str) -> Notice:
     """Say that a field has no effect."""
     return Notice("FIELD_IGNORED", field, f"{field} has no effect on {model}")

@@ -10,9 +10,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc import aio
 
 from antiphon_server.errors import BY_REASON, Internal, SpeechError
+from antiphon_server.rpc.checks import undecodable
 from antiphon_server.rpc.requestid import REQUEST_ID, choose_request_id
 from antiphon_server.rpc.status import status_code, trailers
 from antiphon_server.telemetry import metrics
@@ -39,9 +41,31 @@ class Guard(aio.ServerInterceptor):
         make = getattr(grpc, f"{kind}_rpc_method_handler")
         return make(
             _guarded(getattr(handler, kind), method.removeprefix("/")),
-            request_deserializer=handler.request_deserializer,
+            request_deserializer=handler.request_deserializer if handler.request_streaming else _kept(handler),
             response_serializer=handler.response_serializer,
         )
+
+
+class _Undecodable:
+    """Stands for a request whose bytes are no message."""
+
+
+def _kept(handler: Any) -> Callable[[bytes], Any]:  # noqa: ANN401 - grpc's types
+    """Decode the one request of a call; keep a failure for us, which grpc would answer by itself, without a reason."""
+
+    def decode(data: bytes) -> Any:  # noqa: ANN401 - a message of the contract
+        try:
+            return handler.request_deserializer(data)
+        except DecodeError:
+            return _Undecodable()
+
+    return decode
+
+
+def _decoded(request: Any) -> Any:  # noqa: ANN401 - grpc's types
+    if isinstance(request, _Undecodable):
+        raise undecodable("request")
+    return request
 
 
 def _guarded(behavior: Behavior, method: str) -> Behavior:
@@ -51,7 +75,7 @@ def _guarded(behavior: Behavior, method: str) -> Behavior:
         REQUEST_ID.set(request_id)
         ended = _Ending(method, request_id, metadata.get("traceparent", ""))
         try:
-            return await behavior(request, context)
+            return await behavior(_decoded(request), context)
         except SpeechError as error:
             await _abort(context, error, ended)
         except asyncio.CancelledError:

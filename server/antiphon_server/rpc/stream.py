@@ -8,7 +8,8 @@ from typing import Any
 from google.protobuf.message import DecodeError
 from grpc import aio
 
-from antiphon_server.errors import ConfigFirst, DeadlineExceeded, InvalidField, StreamOrder
+from antiphon_server.errors import ConfigFirst, DeadlineExceeded, StreamOrder
+from antiphon_server.rpc.checks import undecodable
 from antiphon_server.rpc.requestid import REQUEST_ID
 
 
@@ -74,9 +75,7 @@ class BidiStream:
         try:
             return await self._context.read()
         except DecodeError:
-            raise InvalidField(
-                "the message cannot be decoded: it is no message of the contract", field=self._arm
-            ) from None
+            raise undecodable(self._arm) from None
 
     async def write(self, message: Any) -> None:  # noqa: ANN401 - a message of the contract
         """Write a response; returns when flow control has taken it."""
