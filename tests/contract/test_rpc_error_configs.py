@@ -2,6 +2,8 @@
 
 import math
 
+import pytest
+
 from antiphon.speech.v1 import audio_pb2
 from antiphon.speech.v1 import conversation_service_pb2 as talk_pb
 from antiphon.speech.v1 import synthesis_service_pb2 as speech_pb
@@ -120,6 +122,45 @@ async def test_bad_conversation_configs_are_refused():
             assert (found.reason, found.fields) == (reason, [field]), config
             assert all(word in found.message for word in words), (words, found.message)
         await check_good_call(front)
+
+
+TURN_DETECTIONS = [
+    ({"eagerness": 2.0}, "INVALID_FIELD", "eagerness", ["0 to 1", "2"]),
+    ({"eagerness": -1.0}, "INVALID_FIELD", "eagerness", ["0 to 1", "-1"]),
+    ({"eagerness": math.nan}, "INVALID_FIELD", "eagerness", ["0 to 1", "nan"]),
+    ({"mode": 9}, "INVALID_FIELD", "mode", ["TURN_MODE_MANUAL", "9"]),
+    ({"endpoint": {"mode": 5}}, "INVALID_FIELD", "endpoint.mode", ["ENDPOINT_MODE_MANUAL", "5"]),
+    ({"endpoint": {"threshold": 3.0}}, "INVALID_FIELD", "endpoint.threshold", ["0 to 1", "3"]),
+    ({"endpoint": {"silence_ms": 5}}, "INVALID_FIELD", "endpoint.silence_ms", ["100 to 10000", "5"]),
+    ({"endpoint": {"prefix_padding_ms": 2001}}, "INVALID_FIELD", "endpoint.prefix_padding_ms", ["0 to 2000", "2001"]),
+    ({"endpoint": {"min_speech_ms": -1}}, "INVALID_FIELD", "endpoint.min_speech_ms", ["0 to 5000", "-1"]),
+    ({"create_response": False}, "UNSUPPORTED_FEATURE", "create_response", ["true", "false"]),
+]
+
+
+@pytest.mark.parametrize("path", ["config", "update"])
+async def test_turn_detection_out_of_range_is_refused_in_a_config_and_an_update(path):
+    async with running_front() as front:
+        for detection, reason, field, words in TURN_DETECTIONS:
+            message = talk_pb.ConverseRequest(**{path: {"turn_detection": detection}})
+            before = [] if path == "config" else [TALK]
+            found = await refused(front.conversation.Converse(), *before, message)
+            assert (found.reason, found.fields) == (reason, [f"{path}.turn_detection.{field}"]), detection
+            assert all(word in found.message for word in words), (words, found.message)
+        await check_good_call(front)
+
+
+async def test_turn_detection_at_the_ends_of_its_ranges_is_taken():
+    least = {"threshold": 0.0, "silence_ms": 100, "prefix_padding_ms": 0, "min_speech_ms": 0}
+    most = {"threshold": 1.0, "silence_ms": 10_000, "prefix_padding_ms": 2_000, "min_speech_ms": 5_000}
+    async with running_front() as front:
+        for endpoint, eagerness in ((least, 0.0), (most, 1.0)):
+            detection = {"endpoint": endpoint, "eagerness": eagerness, "create_response": True}
+            call = front.conversation.Converse()
+            await call.write(talk_pb.ConverseRequest(config={"turn_detection": detection}))
+            await call.write(talk_pb.ConverseRequest(update={"turn_detection": detection}))
+            await call.done_writing()
+            assert [response.WhichOneof("event") async for response in call] == ["started"]
 
 
 async def test_bad_messages_of_a_conversation_are_refused():

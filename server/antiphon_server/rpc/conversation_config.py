@@ -12,7 +12,7 @@ from antiphon_server.engine.protocol import EngineInfo
 from antiphon_server.engine.roster import Roster
 from antiphon_server.errors import InvalidField, NotFound, UnsupportedFeature, UnsupportedFormat
 from antiphon_server.rpc.checks import at_most, known_enum, optional_in_range
-from antiphon_server.rpc.listen_config import ListenPlan, plan_listening
+from antiphon_server.rpc.listen_config import ListenPlan, check_endpoint, plan_listening
 from antiphon_server.rpc.synthesis_config import SpeechPlan, plan_speech
 from antiphon_server.session.conversing import TalkSettings
 from antiphon_server.session.events import Notice
@@ -118,11 +118,11 @@ def check_features(message: pb.ConversationConfig | pb.ConversationUpdate, path:
     """Refuse what this server does not offer, in a config or an update.
 
     Raises:
-        InvalidField: If an enum number is unknown.
+        InvalidField: If an enum number is unknown, or a number of the turn detection lies outside its range.
         UnsupportedFeature: If a feature is not offered.
     """
     known_enum(f"{path}.barge_in", message.barge_in, pb.BargeInPolicy)
-    known_enum(f"{path}.turn_detection.mode", message.turn_detection.mode, pb.TurnMode)
+    _check_turn_detection(message.turn_detection, f"{path}.turn_detection")
     offered = {
         "turn_detection.mode": message.turn_detection.mode in (pb.TURN_MODE_UNSPECIFIED, pb.TURN_MODE_MANUAL),
         "barge_in": message.barge_in in (pb.BARGE_IN_POLICY_UNSPECIFIED, pb.BARGE_IN_POLICY_NONE),
@@ -135,6 +135,17 @@ def check_features(message: pb.ConversationConfig | pb.ConversationUpdate, path:
                 f"{path}.{name} is not offered by this server: turns are ended by end_turn, stopped by cancel",
                 field=f"{path}.{name}",
             )
+
+
+def _check_turn_detection(detection: pb.TurnDetection, path: str) -> None:
+    known_enum(f"{path}.mode", detection.mode, pb.TurnMode)
+    check_endpoint(detection.endpoint, f"{path}.endpoint")
+    optional_in_range(detection, "eagerness", f"{path}.eagerness", 0.0, 1.0)
+    if detection.HasField("create_response") and not detection.create_response:
+        field = f"{path}.create_response"
+        raise UnsupportedFeature(
+            f"{field} must be true or absent, not false: this server answers every turn that ends", field=field
+        )
 
 
 def _check_live(listening: ListenPlan, field: str) -> None:

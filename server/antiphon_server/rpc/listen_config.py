@@ -82,14 +82,23 @@ def _check_fields(config: pb.TranscriptionConfig, path: str) -> None:
         at_most(f"{path}.key_words", word, 128, "characters a word")
     known_enum(f"{path}.task", config.task, pb.TranscriptionTask)
     known_enum(f"{path}.thinking", config.thinking, pb.Thinking)
-    known_enum(f"{path}.endpoint.mode", config.endpoint.mode, pb.EndpointMode)
     optional_in_range(config, "temperature", f"{path}.temperature", 0.0, 1.0)
-    optional_in_range(config.endpoint, "threshold", f"{path}.endpoint.threshold", 0.0, 1.0)
-    optional_in_range(config.endpoint, "silence_ms", f"{path}.endpoint.silence_ms", 100, 10_000)
-    optional_in_range(config.endpoint, "prefix_padding_ms", f"{path}.endpoint.prefix_padding_ms", 0, 2_000)
-    optional_in_range(config.endpoint, "min_speech_ms", f"{path}.endpoint.min_speech_ms", 0, 5_000)
+    check_endpoint(config.endpoint, f"{path}.endpoint")
     if config.HasField("partial_interval_ms") and config.partial_interval_ms != 0:
         in_range(f"{path}.partial_interval_ms", config.partial_interval_ms, 100, 60_000)
+
+
+def check_endpoint(endpoint: pb.EndpointConfig, path: str) -> None:
+    """Check when utterances, or the turns of a conversation, end.
+
+    Raises:
+        InvalidField: If the mode is unknown or a number lies outside its range.
+    """
+    known_enum(f"{path}.mode", endpoint.mode, pb.EndpointMode)
+    optional_in_range(endpoint, "threshold", f"{path}.threshold", 0.0, 1.0)
+    optional_in_range(endpoint, "silence_ms", f"{path}.silence_ms", 100, 10_000)
+    optional_in_range(endpoint, "prefix_padding_ms", f"{path}.prefix_padding_ms", 0, 2_000)
+    optional_in_range(endpoint, "min_speech_ms", f"{path}.min_speech_ms", 0, 5_000)
 
 
 def _check_features(config: pb.TranscriptionConfig, info: EngineInfo, path: str) -> None:
