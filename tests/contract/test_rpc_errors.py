@@ -175,14 +175,26 @@ async def test_lists_check_their_pages_and_names():
             found = await refused(front.voices.ListVoices(voice_pb.ListVoicesRequest(**request)))
             assert (found.reason, found.fields) == ("INVALID_FIELD", ["page_size"])
             assert "1000" in found.message
-        found = await refused(front.models.ListModels(model_pb.ListModelsRequest(page_token="next")))
-        assert (found.reason, found.fields) == ("INVALID_FIELD", ["page_token"])
         found = await refused(front.voices.GetVoice(voice_pb.GetVoiceRequest(voice="nobody")))
         assert (found.reason, found.fields) == ("NOT_FOUND", ["voice"])
         found = await refused(front.models.GetModel(model_pb.GetModelRequest(model="gpt-99")))
         assert (found.reason, found.fields) == ("UNKNOWN_MODEL", ["model"])
         found = await speak_once(front, model="tts-1")
         assert found.reason == "UNKNOWN_MODEL", "aliases are refused by a strict server"
+
+
+async def test_page_tokens_are_taken_if_they_were_given_out_and_refused_if_not():
+    async with running_front() as front:
+        whole = await front.models.ListModels(model_pb.ListModelsRequest())
+        first = await front.models.ListModels(model_pb.ListModelsRequest(page_size=1))
+        rest = await front.models.ListModels(model_pb.ListModelsRequest(page_token=first.next_page_token))
+        assert [*first.models, *rest.models] == list(whole.models)
+        for token in ("next", "999", "0", "01", "-1", str(len(whole.models)), "9" * 10, "\u0661"):
+            models = front.models.ListModels(model_pb.ListModelsRequest(page_token=token))
+            voices = front.voices.ListVoices(voice_pb.ListVoicesRequest(page_token=token))
+            for found in (await refused(models), await refused(voices)):
+                assert (found.reason, found.fields) == ("INVALID_FIELD", ["page_token"])
+                assert repr(token) in found.message
 
 
 @pytest.mark.parametrize(
