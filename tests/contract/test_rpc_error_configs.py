@@ -124,6 +124,28 @@ async def test_bad_conversation_configs_are_refused():
         await check_good_call(front)
 
 
+async def test_texts_of_a_conversation_are_measured_in_bytes():
+    fits, exceeds = "ä" * 16_384, "ä" * 16_384 + "x"
+    async with running_front() as front:
+        for path, message in (
+            ("config.instructions", {"config": {"instructions": exceeds}}),
+            ("config.history[0].text", {"config": {"history": [{"role": 2, "text": exceeds}]}}),
+            ("update.instructions", {"update": {"instructions": exceeds}}),
+            ("create_response.instructions", {"create_response": {"instructions": exceeds}}),
+        ):
+            before = [] if "config" in message else [TALK]
+            found = await refused(front.conversation.Converse(), *before, talk_pb.ConverseRequest(**message))
+            assert (found.reason, found.fields) == ("INVALID_FIELD", [path])
+            assert "32768 bytes" in found.message
+            assert "32769" in found.message
+        call = front.conversation.Converse()
+        config = {"instructions": fits, "history": [{"role": 2, "text": fits}]}
+        await call.write(talk_pb.ConverseRequest(config=config))
+        await call.write(talk_pb.ConverseRequest(update={"instructions": fits}))
+        await call.done_writing()
+        assert [response.WhichOneof("event") async for response in call] == ["started"]
+
+
 TURN_DETECTIONS = [
     ({"eagerness": 2.0}, "INVALID_FIELD", "eagerness", ["0 to 1", "2"]),
     ({"eagerness": -1.0}, "INVALID_FIELD", "eagerness", ["0 to 1", "-1"]),

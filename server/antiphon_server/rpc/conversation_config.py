@@ -17,7 +17,7 @@ from antiphon_server.rpc.synthesis_config import SpeechPlan, plan_speech
 from antiphon_server.session.conversing import TalkSettings
 from antiphon_server.session.events import Notice
 
-_MAX_TEXT = 32_768
+_MAX_TEXT_BYTES = 32_768
 _ROLES = {pb.ITEM_ROLE_SYSTEM: "system", pb.ITEM_ROLE_USER: "user", pb.ITEM_ROLE_ASSISTANT: "assistant"}
 
 
@@ -99,7 +99,7 @@ def _message(item: pb.ConversationItem, path: str) -> ChatMessage:
     if role is None:
         known = ", ".join(pb.ItemRole.Name(number) for number in _ROLES)
         raise InvalidField(f"{path}.role must be one of {known}, not {item.role}", field=f"{path}.role")
-    at_most(f"{path}.text", item.text, _MAX_TEXT, "characters")
+    _at_most_bytes(f"{path}.text", item.text)
     if not item.text.strip():
         raise InvalidField(f"{path}.text must not be blank", field=f"{path}.text")
     return ChatMessage(role, item.text)
@@ -111,7 +111,11 @@ def check_instructions(text: str, field: str) -> None:
     Raises:
         InvalidField: If they are.
     """
-    at_most(field, text, _MAX_TEXT, "characters")
+    _at_most_bytes(field, text)
+
+
+def _at_most_bytes(field: str, text: str) -> None:
+    at_most(field, text.encode("utf-8", "surrogatepass"), _MAX_TEXT_BYTES, "bytes of UTF-8")
 
 
 def check_features(message: pb.ConversationConfig | pb.ConversationUpdate, path: str) -> None:
