@@ -102,6 +102,18 @@ async def test_config_must_come_first_once_and_in_time(rpc):
         await check_good_call(front)
 
 
+async def test_a_second_config_is_told_what_this_call_has_instead():
+    async with running_front() as front:
+        for call, config, way in (
+            (front.synthesis.Synthesize(), CONFIG, "use update"),
+            (front.transcription.Transcribe(), LISTEN, "make another call"),
+            (front.conversation.Converse(), TALK, "use update"),
+        ):
+            found = await refused(call, config, config)
+            assert (found.reason, found.fields) == ("STREAM_ORDER", ["config"])
+            assert found.message == f"config must be sent once, as the first message; {way} to change it"
+
+
 async def test_nothing_may_follow_finish():
     async with running_front(scripted_engines(SpeechScript(wait_at_chunk=1))) as front:
         text = speech_pb.SynthesizeRequest(text={"text": "This is still being spoken."})

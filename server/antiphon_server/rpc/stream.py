@@ -68,7 +68,9 @@ class BidiStream:
         if kind is None:
             raise StreamOrder(f"{self._arm} must hold exactly one kind of message; this one is empty", field=self._arm)
         if kind == "config":
-            raise StreamOrder("config must be sent once, as the first message; use update to change it", field="config")
+            raise StreamOrder(
+                f"config must be sent once, as the first message; {_how_to_change(message)}", field="config"
+            )
         return kind, getattr(message, kind)
 
     async def _receive(self) -> Any:  # noqa: ANN401 - a message of the contract, or EOF
@@ -98,6 +100,11 @@ class BidiStream:
             if quiet_s >= limit_s:
                 raise DeadlineExceeded(f"the stream was idle for {self._idle_timeout_ms} ms, the announced limit")
             await asyncio.sleep(min(limit_s - quiet_s, limit_s / 2) + 0.001)
+
+
+def _how_to_change(message: Any) -> str:  # noqa: ANN401 - a message of the contract
+    has_update = "update" in message.DESCRIPTOR.fields_by_name
+    return "use update to change it" if has_update else "make another call to change it"
 
 
 async def run_call(work: Awaitable[None], *beside: Awaitable[None]) -> None:
