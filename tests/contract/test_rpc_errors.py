@@ -40,7 +40,7 @@ def zipped() -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("text", ["", " \n\t", "...", "<|emotion:awe|>"])
+@pytest.mark.parametrize("text", ["", " \n\t", "...", "!!! 😀", "<|emotion:awe|>", "<|prosody:pause|>"])
 async def test_blank_text_is_refused_by_every_call(text):
     async with running_front() as front:
         explained = front.synthesis.ExplainSynthesis(speech_pb.ExplainSynthesisRequest(text=text))

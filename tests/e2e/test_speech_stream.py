@@ -69,3 +69,15 @@ async def test_cancel_in_the_middle_drops_the_rest_and_goes_on(compat):
     assert 0 < receipt["samples_sent"] <= receipt["samples_generated"]
     kinds = [event["type"] for event in events]
     assert kinds[kinds.index("audio.cancelled") :] == ["audio.cancelled", "audio.start", "audio.done", "session.done"]
+
+
+async def test_text_with_nothing_to_speak_ends_once_and_a_sign_with_a_name_is_spoken(compat):
+    config = {"type": "session.config", "voice": "nora"}
+    events, audio = await conversation(
+        compat, config, {"type": "input.text", "text": "!!! 😀"}, {"type": "input.done"}, until="error"
+    )
+    assert [event["type"] for event in events] == ["session.configured", "error"]
+    assert (events[-1]["error"]["code"], audio) == ("text_empty", {})
+    events, audio = await conversation(compat, config, {"type": "input.text", "text": "%"}, {"type": "input.done"})
+    assert [event["type"] for event in events] == ["session.configured", "audio.start", "audio.done", "session.done"]
+    assert len(audio[events[1]["id"]]) == events[2]["total_bytes"] > 0

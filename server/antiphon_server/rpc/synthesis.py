@@ -20,7 +20,7 @@ from antiphon_server.session.cloning import CloningDesk
 from antiphon_server.session.events import AudioOut, SpeechEvent, UtteranceBegan, UtteranceCut, UtteranceEnded
 from antiphon_server.session.script import Script, read_whole
 from antiphon_server.session.settings import SpeechUpdate
-from antiphon_server.session.speaking import SpeechSession
+from antiphon_server.session.speaking import NOTHING_TO_SAY, SpeechSession
 
 
 class SynthesisServicer(pb_grpc.SynthesisServiceServicer):
@@ -203,7 +203,7 @@ async def _checked_text(text: str, limit: int, plan: SpeechPlan) -> Script:
         raise TextEmpty("text must not be blank", field="text")
     script = await asyncio.to_thread(read_whole, text, plan.settings)
     if not script.has_speech:
-        raise TextEmpty("text has nothing that can be spoken: no letter and no digit", field="text")
+        raise TextEmpty(NOTHING_TO_SAY, field="text")
     return script
 
 

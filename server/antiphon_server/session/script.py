@@ -24,7 +24,10 @@ class Script:
         """Of segments that wait to be spoken."""
         self.num_open_characters = 0
         """Of text that cannot be spoken before more comes or the utterance is closed."""
+        self.has_text = False
+        """Whether any segment so far has text, whether it can be spoken or not."""
         self.has_speech = False
+        """Whether any segment so far has something that can be spoken."""
         self._settings = settings
         self._segmenter = Segmenter(
             settings.language or "en", settings.tag_policy, mode=settings.segmentation, max_words=settings.max_words
@@ -64,6 +67,11 @@ class Script:
         self.is_closed = True
         self._changed.set()
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether its segments may be taken: it is known to hold speech, or known to hold none."""
+        return self.has_speech or self.is_closed
+
     def warnings(self) -> list[tuple[str, str]]:
         """Hand over what the segmenter found odd since the last time, as (code, message)."""
         return self._segmenter.drain_warnings()
@@ -76,9 +84,12 @@ class Script:
         return segments
 
     async def segments(self) -> AsyncIterator[tuple[Segment, SpeechSettings]]:
-        """Yield segments as they are written, each with its settings, until the script is closed and empty."""
+        """Yield segments as they are written, each with its settings, until the script is closed and empty.
+
+        Those before the first speech wait for it, so that a script without any is known as such at its first segment.
+        """
         while True:
-            while self._segments:
+            while self.is_ready and self._segments:
                 segment, settings = self._segments.popleft()
                 self.num_waiting_characters -= len(segment.text)
                 yield segment, settings
@@ -91,10 +102,12 @@ class Script:
         for segment in segments:
             ready = self._normalised(segment)
             self._segments.append((ready, self._settings))
+            self.has_text = self.has_text or bool(ready.text)
             self.has_speech = self.has_speech or has_speech(ready.text)
             self.num_waiting_characters += len(ready.text)
-        if segments:
+        if segments and self.has_speech:
             self.num_open_characters = 0
+        if segments:
             self._changed.set()
 
     def _normalised(self, segment: Segment) -> Segment:

@@ -1,6 +1,7 @@
 """A Synthesize call: utterances spoken one after the other, cancelled by name, reported truthfully."""
 
 import asyncio
+import dataclasses
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -13,6 +14,7 @@ from antiphon_server.session.events import AudioOut, Notice, SpeechEvent, Uttera
 from antiphon_server.session.script import Script
 from antiphon_server.session.sequence import CallSequence
 from antiphon_server.session.settings import SpeechSettings, SpeechUpdate
+from antiphon_server.session.unrendered import unrendered
 from antiphon_server.session.utterance import Utterance
 from antiphon_server.text.segment import Segment
 
@@ -20,6 +22,7 @@ Emit = Callable[[SpeechEvent], Awaitable[None]]
 
 _SLICE_CHARACTERS = 8_192
 """Text cut at once; more would hold up everyone else's audio for longer than a few milliseconds."""
+NOTHING_TO_SAY = "text has nothing that can be spoken: no letter, no digit and no sign that is read"
 STALE_CANCEL = Notice("STALE_CONTROL", "cancel.utterance_id", "there is no such utterance to cancel, or it just ended")
 
 
@@ -59,8 +62,12 @@ class SpeechSession:
         self._cancel_asked_at = 0.0
         self._is_late = False
         self.is_speaking = False
-        self._is_finished = self._had_text = self._had_speech = False
-        self._had_silence = self._had_sound = self._was_too_short = False
+        self._is_finished = self._had_text = False
+        self._has_told = False
+        """Whether an utterance's end, or its receipt, was told; then the call does not fail for having said nothing."""
+        self._was_mute = self._was_too_short = False
+        self._last: Script | None = None
+        """The one that ``finish`` closed."""
         self._num_utterances = 0
         self._changed = asyncio.Event()
         self._warned_tags: set[str] = set()
@@ -79,7 +86,6 @@ class SpeechSession:
             self._check_open(script)
             await asyncio.sleep(0)
         script.end_message()
-        self._had_speech = self._had_speech or script.has_speech
         self._changed.set()
         await self._warn(script)
         while self._pending() > self._max_pending:
@@ -98,12 +104,12 @@ class SpeechSession:
         """End the open utterance where it is. Nothing given: no effect."""
         if script := self._open_script():
             script.close()
-            self._had_speech = self._had_speech or script.has_speech
             await self._warn(script)
             self._changed.set()
 
     async def finish(self) -> None:
         """No more text comes: speak what is left, then end."""
+        self._last = self._open_script()
         await self.flush()
         self._is_finished = True
         self._changed.set()
@@ -124,6 +130,7 @@ class SpeechSession:
             self._act.interrupt()
         self._changed.set()
         for script in waiting:
+            self._has_told = True
             await self._emit(unspoken(script.id))
 
     async def report_playback(self, utterance_id: str, samples_played: int) -> None:
@@ -147,6 +154,9 @@ class SpeechSession:
     async def run(self) -> None:
         """Speak until ``finish`` was called and everything is said or cancelled.
 
+        Of a call without a sound, the error takes the place of the last utterance's end and never follows one: an
+        utterance that a flush ended has been told as complete by then, with a warning.
+
         Raises:
             TextEmpty: If text was given and none of it can be spoken, or the engine made no sound of it.
             InvalidField: If the limit of frames ended all of it before the first sound.
@@ -154,12 +164,12 @@ class SpeechSession:
         """
         while (script := await self._next_script()) is not None:
             await self._perform(script)
-        if self._had_text and not self._had_speech:
-            raise TextEmpty("text has nothing that can be spoken: no letter and no digit", field="text")
-        if self._had_silence and not self._had_sound:
+        if self._had_text and not self._has_told:
             raise self._nothing_heard()
 
     def _nothing_heard(self) -> SpeechError:
+        if not self._was_mute:
+            return TextEmpty(NOTHING_TO_SAY, field="text")
         if self._was_too_short:
             field = "config.sampling.max_new_tokens"
             limit = self._settings.max_new_tokens
@@ -185,7 +195,7 @@ class SpeechSession:
             await self._emit(STALE_CANCEL)
 
     async def _cut(self, script: Script) -> None:
-        self._had_sound = True  # nobody knows whether there would have been any
+        self._has_told = True
         stopped_ms = (time.monotonic() - self._cancel_asked_at) * 1000
         await self._fade_out()
         utterance, self._utterance = self._utterance, None
@@ -198,23 +208,40 @@ class SpeechSession:
 
     async def _speak(self, script: Script, act: Act[SpeechEvent]) -> None:
         async for segment, settings in script.segments():
-            if self._utterance is None:
-                self._utterance = Utterance(script.id, settings, self._sequence, accepted_at=script.began_at)
-                await act.send(UtteranceBegan(script.id))
-            self._utterance.settings = settings
+            if not script.has_speech and self._is_only(script):
+                return
+            utterance = self._utterance or await self._begin(script, settings, act)
+            utterance.settings = settings
             if not self._is_late:
                 await self._note_unrendered(segment.tags, act)
-                await self._speak_segment(self._utterance, segment, act)
-            self._keep_deadline(self._utterance, script)
+                audible = segment if script.has_speech else dataclasses.replace(segment, text="")
+                await self._speak_segment(utterance, audible, act)
+            self._keep_deadline(utterance, script)
             self._changed.set()
         if self._utterance is not None:
-            if last := await self._utterance.finish():
-                await self._send_audio(self._utterance, last, act)
-            ended = self._utterance.ended()
-            self._had_sound = self._had_sound or ended.num_samples > 0 or self._is_late
-            self._had_silence = self._had_silence or not ended.num_samples
-            self._was_too_short = self._was_too_short or ended.finish_reason == "LENGTH"
-            await act.send(ended, is_last=True)
+            await self._end(self._utterance, script, act)
+
+    def _is_only(self, script: Script) -> bool:
+        """Whether the call fails if this script makes no sound: nothing was told before it, and nothing comes after."""
+        return script is self._last and not self._has_told
+
+    async def _begin(self, script: Script, settings: SpeechSettings, act: Act[SpeechEvent]) -> Utterance:
+        utterance = self._utterance = Utterance(script.id, settings, self._sequence, accepted_at=script.began_at)
+        await act.send(UtteranceBegan(script.id))
+        if script.has_text and not script.has_speech:
+            message = f"utterance {script.id} has no letter, no digit and no sign that is read; its text was left out"
+            await act.send(Notice("TEXT_NOT_SPOKEN", "text", message))
+        return utterance
+
+    async def _end(self, utterance: Utterance, script: Script, act: Act[SpeechEvent]) -> None:
+        if last := await utterance.finish():
+            await self._send_audio(utterance, last, act)
+        ended = utterance.ended()
+        if self._is_only(script) and not (ended.num_samples or self._is_late):
+            self._was_mute, self._was_too_short = True, ended.finish_reason == "LENGTH"
+            return
+        self._has_told = True
+        await act.send(ended, is_last=True)
 
     def _keep_deadline(self, utterance: Utterance, script: Script) -> None:
         """Speak nothing more in this call once the engine has found that its sound would come too late."""
@@ -261,16 +288,12 @@ class SpeechSession:
         return ([self._script] if self._script else []) + list(self._scripts)
 
     def _pending(self) -> int:
-        return sum(script.num_waiting_characters for script in self._all_scripts())
+        return sum(script.num_waiting_characters for script in self._all_scripts() if script.is_ready)
 
     async def _warn(self, script: Script) -> None:
         for code, message in script.warnings():
             await self._emit(Notice(code, "text.text", message))
 
     async def _note_unrendered(self, tags: tuple[str, ...], act: Act[SpeechEvent]) -> None:
-        for written in tags:
-            name = written.removeprefix("<|").removesuffix("|>")
-            if name not in self._settings.rendered_tags and name not in self._warned_tags:
-                self._warned_tags.add(name)
-                message = f"{written} has no effect on {self._settings.model}; it was left out and not read aloud"
-                await act.send(Notice("TAG_NOT_RENDERED", "text.text", message))
+        for notice in unrendered(tags, self._settings, self._warned_tags, field="text.text"):
+            await act.send(notice)

@@ -1,5 +1,6 @@
 """Segments: what is given to an engine at once, with the delivery that holds for it."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,6 +11,8 @@ from antiphon_server.text.tags import Tag, TagPolicy, TagScanner, UnknownTag, ne
 
 _PAUSES_MS = {"pause": 550, "long_pause": 1_100}
 _SPEEDS = {"speed_very_slow": 0.65, "speed_slow": 0.85, "speed_fast": 1.2, "speed_very_fast": 1.4}
+_READ_SIGNS = frozenset("%&@#$€£¢+=×÷±°©§")  # noqa: RUF001 - the sign of multiplication is meant
+_RULER = re.compile(r"(\S)\1{2,}")
 _PITCHES_SEMITONES = {"pitch_low": -3.0, "pitch_high": 2.5}
 
 
@@ -202,5 +205,8 @@ class Segmenter:
 
 
 def has_speech(text: str) -> bool:
-    """Whether there is anything to say: a letter or a digit of any script."""
-    return any(character.isalnum() for character in text)
+    """Whether there is anything to say: a letter or a digit of any script, or a sign that has a name when read aloud.
+
+    Three equal signs in a row are a line drawn for the eye.
+    """
+    return any(map(str.isalnum, text)) or not _READ_SIGNS.isdisjoint(_RULER.sub("", text))

@@ -150,7 +150,12 @@ def test_letters_and_digits_of_any_script_can_be_spoken(text):
     assert has_speech(text)
 
 
-@pytest.mark.parametrize("text", ["", " ", "...", "—", "🙂", "!?", "\u200b", "<||>"])
+@pytest.mark.parametrize("text", ["%", "#", "&", "@", "$", "+ ...", "=", "(%)", "== #"])
+def test_signs_that_have_a_name_can_be_spoken(text):
+    assert has_speech(text)
+
+
+@pytest.mark.parametrize("text", ["", " ", "...", "—", "🙂", "!?", "\u200b", "<||>", "<|", "====", "### ---"])
 def test_marks_alone_cannot(text):
     assert not has_speech(text)
 
