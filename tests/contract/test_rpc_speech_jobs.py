@@ -278,3 +278,19 @@ async def test_tokens_are_counted_where_the_model_can():
     async with running_front() as front:
         explained = await front.synthesis.ExplainSynthesis(pb.ExplainSynthesisRequest(text="One two."))
         assert explained.num_tokens == 0
+
+
+async def test_tags_without_effect_are_explained_in_the_words_of_the_call():
+    text = "<|emotion:awe|>Hi. <|emotion:awe|>You. <|style:singing|>There."
+    async with running_front() as front:
+        explained = await front.synthesis.ExplainSynthesis(pb.ExplainSynthesisRequest(text=text))
+        said = [response.warning for response in await speak(front, text) if response.HasField("warning")]
+    assert [warning.code for warning in explained.warnings] == [report_pb2.WARNING_CODE_TAG_NOT_RENDERED] * 2
+    assert [warning.message for warning in explained.warnings] == [warning.message for warning in said]
+
+
+async def test_a_lone_sign_is_explained_and_spoken_alike():
+    async with running_front() as front:
+        explained = await front.synthesis.ExplainSynthesis(pb.ExplainSynthesisRequest(text="%"))
+        assert explained.num_characters == 1
+        assert (await speak(front, "%"))[-1].utterance_done.num_samples > 0

@@ -10,6 +10,7 @@ from antiphon_server.rpc.responses import warning
 from antiphon_server.rpc.synthesis_config import SpeechPlan
 from antiphon_server.session.events import Notice
 from antiphon_server.session.script import Script
+from antiphon_server.session.unrendered import unrendered
 from antiphon_server.text.segment import Segment
 
 
@@ -33,7 +34,9 @@ async def explain(script: Script, plan: SpeechPlan, synthesizer: Synthesizer) ->
 
 def _explain(script: Script, plan: SpeechPlan) -> pb.ExplainSynthesisResponse:
     segments = script.drain()
-    notices = [*plan.notices, *(Notice(code, "text", message) for code, message in script.warnings())]
+    tags = (tag for segment in segments for tag in segment.tags)
+    odd = [Notice(code, "text", message) for code, message in script.warnings()]
+    notices = [*plan.notices, *odd, *unrendered(tags, plan.settings, set(), field="text")]
     spoken = [segment.text for segment in segments if segment.text]
     return pb.ExplainSynthesisResponse(
         config=plan.effective,
