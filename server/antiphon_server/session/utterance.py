@@ -13,7 +13,7 @@ from antiphon_server.session.sequence import CallSequence
 from antiphon_server.session.settings import SpeechSettings
 from antiphon_server.session.spoken import SpokenText
 from antiphon_server.telemetry import metrics
-from antiphon_server.text.segment import Segment
+from antiphon_server.text.segment import Segment, has_speech
 
 _CHUNK_MS = 80
 
@@ -132,6 +132,7 @@ class Utterance:
     async def _run_engine(self, segment: Segment, synthesizer: Synthesizer) -> AsyncGenerator[AudioOut | Notice, None]:
         job = self._job(segment)
         rendering = self._rendering(job)
+        generated_before = self._native_generated
         began_at = time.monotonic()
         self._engine_began_at = self._engine_began_at or began_at
         async with aclosing(synthesizer.speak(job)) as items:
@@ -147,7 +148,8 @@ class Utterance:
                         yield out
                 if out := await self._outlet.settle(is_cut=item.finish_reason != "STOP"):
                     yield out
-                if notice := self._end_segment(item, len(segment.text)):
+                self._end_segment(item, len(segment.text))
+                if notice := self._left_out(item, segment.text, is_mute=self._native_generated == generated_before):
                     yield notice
 
     def _job(self, segment: Segment) -> SpeechJob:
@@ -184,7 +186,7 @@ class Utterance:
             return Rendering(settings.native_rate_hz)
         return Rendering(settings.native_rate_hz, speed=job.speed, pitch_semitones=job.pitch_semitones)
 
-    def _end_segment(self, end: SpeechEnd, num_characters: int) -> Notice | None:
+    def _end_segment(self, end: SpeechEnd, num_characters: int) -> None:
         self._engine_ms += end.engine_ms
         self._input_tokens += end.input_tokens
         self._output_tokens += end.output_tokens
@@ -192,13 +194,16 @@ class Utterance:
         self._characters += num_characters
         if end.finish_reason == "DEADLINE" or self.finish_reason == "STOP":
             self.finish_reason = end.finish_reason
-        if not end.characters_dropped:
+
+    def _left_out(self, end: SpeechEnd, text: str, *, is_mute: bool) -> Notice | None:
+        model = self.settings.model
+        if end.characters_dropped:
+            why = f"{end.characters_dropped} characters of a script {model} does not read were left out"
+        elif is_mute and end.finish_reason == "STOP" and has_speech(text):
+            why = f"{model} made no sound of {len(text)} characters; they were left out"
+        else:
             return None
-        return Notice(
-            "TEXT_NOT_SPOKEN",
-            "text",
-            f"{end.characters_dropped} characters of a script {self.settings.model} does not read were left out",
-        )
+        return Notice("TEXT_NOT_SPOKEN", "text", why)
 
     def _pause_ms(self, segment: Segment) -> int:
         gap_ms = self.settings.segment_gap_ms if self._num_segments and segment.text else 0

@@ -24,12 +24,13 @@ TEXT = "Hi you. This <|prosody:speed_slow|>is slow, is it? Yes! No..."
 class MuteSynthesizer(EchoSynthesizer):
     """Reads nothing of what it is given, or ends for another reason before its first sound."""
 
-    def __init__(self, reason: str = "STOP") -> None:
+    def __init__(self, reason: str = "STOP", *, counts_dropped: bool = True) -> None:
         super().__init__()
         self._reason = reason
+        self._counts_dropped = counts_dropped and reason == "STOP"
 
     async def speak(self, job: SpeechJob) -> AsyncGenerator[SpeechChunk | SpeechEnd, None]:
-        yield SpeechEnd(self._reason, engine_ms=1.0, characters_dropped=len(job.text) * (self._reason == "STOP"))
+        yield SpeechEnd(self._reason, engine_ms=1.0, characters_dropped=len(job.text) * self._counts_dropped)
 
 
 def audio(events: Events, utterance_id: str | None = None) -> bytes:
@@ -156,6 +157,16 @@ async def test_text_of_which_the_engine_speaks_nothing_is_an_error_without_a_fil
         await session.run()
     assert caught.value.field == "text"
     assert events.of(AudioOut, UtteranceEnded) == []
+
+
+@pytest.mark.parametrize(
+    ("counts_dropped", "told"), [(True, "a script echo does not read"), (False, "made no sound of 1 ")]
+)
+async def test_text_of_which_the_engine_speaks_nothing_before_a_flush_is_told_as_left_out(counts_dropped, told):
+    events = await spoken(["$", "\f"], synthesizer=MuteSynthesizer(counts_dropped=counts_dropped))
+    assert [type(event) for event in events] == [UtteranceBegan, Notice, UtteranceEnded]
+    assert (events[1].code, events[2].num_samples) == ("TEXT_NOT_SPOKEN", 0)
+    assert told in events[1].message
 
 
 async def test_a_limit_that_leaves_no_sound_is_named_and_not_the_text():
