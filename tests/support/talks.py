@@ -39,12 +39,18 @@ class Chat:
 
 
 class Talk:
-    def __init__(self, *pieces: str | None, answers: tuple[str, ...] = ("what I said",), **changes: Any) -> None:
+    def __init__(
+        self,
+        *pieces: str | None,
+        answers: tuple[str, ...] = ("what I said",),
+        is_automatic: bool = False,
+        **changes: Any,
+    ) -> None:
         self.events, self.chat, self.engine = Events(), Chat(*pieces), EchoSynthesizer()
         listening = ListeningSession(
             ScriptedTranscriber(ListenScript(answers=answers)),
             ScriptedVoiceActivity(VoiceScript()),
-            listen_settings(partial_interval_ms=0),
+            listen_settings(partial_interval_ms=0, is_automatic=is_automatic),
             self.events.emit,
         )
         settings = TalkSettings("Be kind.", "emotion=contentment", speech_settings(), **changes)

@@ -70,6 +70,8 @@ class ConversationSession:
         self._reply: Reply | None = None
         self._running: asyncio.Task[None] | None = None
         self._num_turns = 0
+        self._said: list[str] = []
+        """By the person, in utterances that voice activity ended since the last spoken turn's end."""
         self._cancel_asked_at = 0.0
 
     @property
@@ -83,20 +85,25 @@ class ConversationSession:
         return not self.is_replying or (self._act is not None and self._act.is_ending)
 
     async def take(self, pcm: bytes) -> None:
-        """Take audio of the person."""
-        await self._listening.take(pcm)
+        """Take audio of the person; what they said before a pause is of the turn that ends next."""
+        self._said += [final.text for final in await self._listening.take(pcm) if final.has_speech]
 
     def clear(self) -> None:
         """Drop the audio of the turn so far."""
         self._listening.clear()
+        self._said.clear()
 
     async def end_turn(self) -> None:
         """The person has finished speaking: write the turn down and reply. What follows is of the next turn."""
-        ended = self._listening.end_utterance() if self._may_start else None
-        if ended is None:
+        if not self._may_start:
             await self._refuse_turn()
-        else:
-            await self._start(lambda act, reply: self._spoken_turn(ended, act, reply))
+            return
+        ended_at, said = time.monotonic(), self._said
+        self._said = []
+        # Behind the last pause there may be no voice; it would only make an empty final after those of the turn.
+        is_open = self._listening.holds_utterance or not said
+        ended = self._listening.end_utterance() if is_open else None
+        await self._start(lambda act, reply: self._spoken_turn(said, ended, ended_at, act, reply))
 
     async def text_turn(self, text: str) -> None:
         """The person typed: reply."""
@@ -182,14 +189,18 @@ class ConversationSession:
         elif act.is_interrupted:
             await self._emit(_NO_REPLY)
 
-    async def _spoken_turn(self, ended: EndedUtterance, act: Act[TurnEvent], reply: Reply) -> None:
-        final = await self._listening.write_down(ended)
-        reply.transcript_ms = (time.monotonic() - ended.asked_at) * 1000
-        if not final.has_speech:
+    async def _spoken_turn(
+        self, said: list[str], ended: EndedUtterance | None, ended_at: float, act: Act[TurnEvent], reply: Reply
+    ) -> None:
+        """Answer what was said before the last pause and in the utterance ended now, if there is one."""
+        if ended is not None and (final := await self._listening.write_down(ended)).has_speech:
+            said = [*said, final.text]
+        reply.transcript_ms = (time.monotonic() - ended_at) * 1000
+        if not said:
             await act.send(_nothing_said(reply), is_last=True)
             return
-        self._history.append(ChatMessage("user", final.text))
-        await self._answer(act, reply, "", ended.asked_at)
+        self._history.append(ChatMessage("user", " ".join(said)))
+        await self._answer(act, reply, "", ended_at)
 
     async def _typed_turn(self, text: str, act: Act[TurnEvent], reply: Reply) -> None:
         self._history.append(ChatMessage("user", text))

@@ -96,15 +96,22 @@ class ListeningSession:
         """Length of the audio taken so far."""
         return self._bytes_taken // _BYTES_PER_MS
 
-    async def take(self, pcm: bytes) -> None:
-        """Take samples, 16 000 Hz s16le.
+    @property
+    def holds_utterance(self) -> bool:
+        """Whether there is an utterance to end: voice activity, where it decides, has heard voice in this one."""
+        return not self._settings.is_automatic or self._stretch.voice_start_ms is not None
+
+    async def take(self, pcm: bytes) -> list[FinalHeard]:
+        """Take samples, 16 000 Hz s16le; return the finals of utterances that a pause in them ended, once emitted.
 
         Raises:
             AudioTooLong: If the stream is now longer than the limit.
             SpeechError: Whatever an engine reports.
         """
+        finals: list[FinalHeard] = []
         for start in range(0, len(pcm), _SCORE_BYTES):
-            await self._take_piece(pcm[start : start + _SCORE_BYTES])
+            finals += await self._take_piece(pcm[start : start + _SCORE_BYTES])
+        return finals
 
     async def flush(self) -> FinalHeard:
         """End the utterance here; emit and return its final. Audio taken meanwhile belongs to the next one."""
@@ -141,7 +148,7 @@ class ListeningSession:
             await self._emit(VoiceStopped(round(self._gate.last_voice_ms)))
             self._gate.is_speaking = False
         final = None
-        if not self._settings.is_automatic or self._stretch.voice_start_ms is not None or self._hearing.index == 0:
+        if self.holds_utterance or self._hearing.index == 0:
             final = await self.flush()
         await self.close()
         return final
@@ -164,7 +171,7 @@ class ListeningSession:
             voice, self._voice = self._voice, None
             await voice.close()
 
-    async def _take_piece(self, pcm: bytes) -> None:
+    async def _take_piece(self, pcm: bytes) -> list[FinalHeard]:
         self._bytes_taken += len(pcm)
         if self.audio_ms > self._settings.max_audio_ms:
             limit_s = self._settings.max_audio_ms / 1000
@@ -176,7 +183,7 @@ class ListeningSession:
             await self._live.prepare()
         probabilities = await self._voice.score(pcm)
         self._stretch.count(probabilities, self._settings.threshold)
-        await self._decide(probabilities)
+        finals = await self._decide(probabilities)
         if self._gate.is_speaking or self._stretch.voice_start_ms is not None:
             await self._cut_if_long()
             await self._cut_where_agreed()
@@ -184,8 +191,10 @@ class ListeningSession:
         else:
             self._stretch.drop_silence(self._settings.prefix_padding_ms + int(2 * WINDOW_MS))
             self._gate.forget()
+        return finals
 
-    async def _decide(self, probabilities: list[float]) -> None:
+    async def _decide(self, probabilities: list[float]) -> list[FinalHeard]:
+        finals: list[FinalHeard] = []
         changes = self._gate.take(probabilities)
         if self._gate.is_speaking or changes:
             self._hearing.begin_voice()
@@ -199,15 +208,17 @@ class ListeningSession:
             else:
                 self._stretch.hear(change.at_ms, change.at_ms)
                 await self._emit(VoiceStopped(change.at_ms))
-                await self._pause(change.at_ms + self._settings.silence_ms)
+                finals += await self._pause(change.at_ms + self._settings.silence_ms)
+        return finals
 
-    async def _pause(self, decided_at_ms: float) -> None:
+    async def _pause(self, decided_at_ms: float) -> list[FinalHeard]:
         """Someone stopped speaking: an utterance ends, or a long piece may be cut; audio after that is kept."""
         at_ms = min(decided_at_ms, self._stretch.end_ms)
         if self._settings.is_automatic:
-            await self.write_down(self._end_at(at_ms, "PAUSE"))
-        elif self._settings.partial_interval_ms and at_ms - self._stretch.start_ms >= _GOOD_LIVE_PIECE_MS:
+            return [await self.write_down(self._end_at(at_ms, "PAUSE"))]
+        if self._settings.partial_interval_ms and at_ms - self._stretch.start_ms >= _GOOD_LIVE_PIECE_MS:
             await self._commit(at_ms, "PAUSE")
+        return []
 
     def _end_at(self, at_ms: float, end: str) -> EndedUtterance:
         guess, stretch = self._partials.take(), self._stretch.split(at_ms)
