@@ -138,7 +138,7 @@ def reply_events() -> list[TalkEvent]:
         TalkEvent(reply_delta=c.ReplyDelta(text="Hello.")),
         TalkEvent(audio_started=c.ReplyAudioStarted(sample_rate_hz=24000)),
         TalkEvent(audio=audio_pb2.AudioChunk(data=b"\x01\x00")),
-        TalkEvent(reply_delta=c.ReplyDelta(text="You.")),
+        TalkEvent(reply_delta=c.ReplyDelta(text=" You.")),
         TalkEvent(audio=audio_pb2.AudioChunk(data=b"\x02\x00")),
         TalkEvent(audio_done=c.ReplyAudioDone(num_samples=2)),
         TalkEvent(reply_done=c.ReplyDone(text="Hello. You.")),

@@ -15,7 +15,7 @@ REPLY = [
     {"type": "reply_delta", "text": "Hello."},
     {"type": "audio_start", "sample_rate": 24000},
     b"\x01\x00",
-    {"type": "reply_delta", "text": "You."},
+    {"type": "reply_delta", "text": " You."},
     b"\x02\x00",
     {"type": "audio_end"},
     {"type": "reply_done", "text": "Hello. You."},

@@ -1,6 +1,10 @@
-"""Turns on the real service with scripted engines, over gRPC."""
+"""Turns on the real service with scripted engines, over gRPC and over ``/ws/voice``."""
+
+from contextlib import asynccontextmanager
 
 import pytest
+from compat_peer import front
+from test_compat_voice import TEXT, receive_turn
 
 from antiphon.speech.v1 import conversation_service_pb2 as pb
 from support.fronts import running_front, scripted_engines
@@ -25,9 +29,31 @@ async def converse(audio: bytes, **config) -> list[pb.ConverseResponse]:
         return [response async for response in call]
 
 
+@asynccontextmanager
+async def socket():
+    async with running_front(engines()) as service, front(service.address) as http, http.ws_connect("/ws/voice") as ws:
+        yield ws
+
+
 @pytest.mark.parametrize("mode", ["ENDPOINT_MODE_MANUAL", "ENDPOINT_MODE_VOICE_ACTIVITY"])
 @pytest.mark.parametrize("quiet_ms", [0, 1_000])
 async def test_a_spoken_turn_is_answered_whoever_ends_its_utterance(mode, quiet_ms):
     log = await converse(voice(800) + silence(quiet_ms), text_only=True, transcription={"endpoint": {"mode": mode}})
     assert [entry.final.text for entry in log if entry.HasField("final")] == ["hello world"]
     assert [entry.reply_done.text for entry in log if entry.HasField("reply_done")] == [REPLY]
+
+
+async def test_deltas_joined_are_the_reply():
+    log = await converse(voice(800))
+    deltas = [entry.reply_delta.text for entry in log if entry.HasField("reply_delta")]
+    assert len(deltas) == 3
+    assert "".join(deltas) == log[-1].reply_done.text == REPLY
+
+
+async def test_deltas_on_the_socket_joined_are_the_reply():
+    async with socket() as ws:
+        await ws.send_json(TEXT)
+        events = [event for event in await receive_turn(ws) if isinstance(event, dict)]
+    deltas = [event["text"] for event in events if event["type"] == "reply_delta"]
+    assert len(deltas) == 3
+    assert "".join(deltas) == events[-1]["text"] == REPLY

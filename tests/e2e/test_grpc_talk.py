@@ -42,7 +42,7 @@ async def test_a_typed_and_a_spoken_turn_are_answered_and_spoken(server):
         for reply in replies:
             own = [e for e in log if e.HasField("audio") and e.audio.utterance_id == reply.utterance_id]
             deltas = [e.reply_delta for e in log if e.HasField("reply_delta")]
-            assert " ".join(d.text for d in deltas if d.utterance_id == reply.utterance_id) == reply.text
+            assert "".join(d.text for d in deltas if d.utterance_id == reply.utterance_id) == reply.text
             assert len(audio_of(own)) // 48 == pytest.approx(reply.usage.output_audio_ms, abs=2)
             assert reply.usage.output_audio_ms > 300
 

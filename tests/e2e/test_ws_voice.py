@@ -84,7 +84,7 @@ def check_reply(events) -> None:
     assert len(audio) % 2 == 0
     assert np.abs(np.frombuffer(audio, "<i2")).max() > 1000
     deltas = [event["text"] for event in events if isinstance(event, dict) and event["type"] == "reply_delta"]
-    assert " ".join(deltas).split() == events[-1]["text"].split()
+    assert "".join(deltas) == events[-1]["text"]
     start = next(event for event in events if isinstance(event, dict) and event["type"] == "audio_start")
     assert start == {"type": "audio_start", "sample_rate": 24000}
 

@@ -162,7 +162,7 @@ class DeliveryChosen:
 
 @dataclass(frozen=True, slots=True)
 class ReplySentence:
-    """A sentence of the reply; stands before its audio."""
+    """A sentence of the reply, with the white space before it: joined, they are the reply. Stands before its audio."""
 
     utterance_id: str
     text: str

@@ -130,8 +130,9 @@ class Reply:
         if segment.text and not has_speech(segment.text):
             return
         if segment.text:
+            gap = " " if self._sentences else ""
             self._sentences.append(segment.text)
-            await act.send(ReplySentence(self.id, segment.text))
+            await act.send(ReplySentence(self.id, gap + segment.text))
         if self._synthesizer is None or self._speech_reason == "DEADLINE":
             return
         if self.utterance is None:

@@ -44,8 +44,17 @@ async def test_a_sentence_stands_before_its_audio_and_audio_adds_up():
     await talk.session.wait()
     (done,) = talk.events.of(ReplyAudioEnded)
     assert sum(out.num_samples for out in talk.events.of(AudioOut)) == done.num_samples
-    assert [job.text for job in talk.engine.jobs] == [event.text for event in talk.events.of(ReplySentence)]
+    assert [job.text for job in talk.engine.jobs] == [event.text.strip() for event in talk.events.of(ReplySentence)]
     assert talk.events.index(talk.events.of(ReplySentence)[0]) < talk.events.index(talk.events.of(AudioOut)[0])
+
+
+@pytest.mark.parametrize("pieces", [("One. ", "Two?\n\nThree", "!"), ("One.",), (" One.  Two. ", "- ", "\tThree")])
+async def test_the_sentences_of_a_reply_joined_are_the_reply(pieces):
+    talk = Talk(*pieces)
+    await talk.session.text_turn("Hello?")
+    await talk.session.wait()
+    (ended,) = talk.events.of(ReplyEnded)
+    assert "".join(event.text for event in talk.events.of(ReplySentence)) == ended.text
 
 
 async def test_a_spoken_turn_is_written_down_and_answered():

@@ -60,7 +60,12 @@ PATHS: Json = {
                     ),
                     message("final", "What was said.", "text", text=_TEXT, timings=ref("Timings")),
                     message("delivery", "How the reply is spoken.", "tokens", tokens=_TEXT),
-                    message("reply_delta", "A piece of the reply, before its audio.", "text", text=_TEXT),
+                    message(
+                        "reply_delta",
+                        "A piece of the reply, before its audio; joined, they are it.",
+                        "text",
+                        text=_TEXT,
+                    ),
                     message("audio_start", "Speech follows.", "sample_rate", sample_rate={"const": 24000}),
                     message("audio_end", "No more speech in this reply."),
                     message("reply_done", "The reply is complete.", "text", text=_TEXT, timings=ref("Timings")),
