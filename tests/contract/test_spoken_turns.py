@@ -57,3 +57,15 @@ async def test_deltas_on_the_socket_joined_are_the_reply():
     deltas = [event["text"] for event in events if event["type"] == "reply_delta"]
     assert len(deltas) == 3
     assert "".join(deltas) == events[-1]["text"] == REPLY
+
+
+@pytest.mark.parametrize("quiet_ms", [0, 500])
+async def test_silence_on_the_socket_is_an_empty_reply_with_its_times(quiet_ms):
+    async with socket() as ws:
+        await ws.send_json({"type": "start"})
+        await ws.send_bytes(silence(quiet_ms))
+        await ws.send_json({"type": "stop"})
+        *_, final, done = await receive_turn(ws)
+    assert (final["type"], final["text"]) == ("final", "")
+    assert (done["type"], done["text"]) == ("reply_done", "")
+    assert done["timings"]["total_ms"] >= final["timings"]["total_ms"]

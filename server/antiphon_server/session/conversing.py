@@ -197,7 +197,7 @@ class ConversationSession:
             said = [*said, final.text]
         reply.transcript_ms = (time.monotonic() - ended_at) * 1000
         if not said:
-            await act.send(_nothing_said(reply), is_last=True)
+            await act.send(_nothing_said(reply, ended_at), is_last=True)
             return
         self._history.append(ChatMessage("user", " ".join(said)))
         await self._answer(act, reply, "", ended_at)
@@ -241,5 +241,6 @@ class ConversationSession:
         await self._emit(TurnBroken(error.reason, error.message, error.field, utterance_id))
 
 
-def _nothing_said(reply: Reply) -> ReplyEnded:
-    return ReplyEnded(reply.id, "", "STOP", 0, 0, 0, Times(), reply.transcript_ms, None)
+def _nothing_said(reply: Reply, ended_at: float) -> ReplyEnded:
+    times = Times(total_ms=(time.monotonic() - ended_at) * 1000)
+    return ReplyEnded(reply.id, "", "STOP", 0, 0, 0, times, reply.transcript_ms, None)

@@ -74,6 +74,7 @@ async def test_a_turn_without_speech_ends_empty_and_asks_nobody():
     await talk.session.wait()
     (ended,) = talk.events.of(ReplyEnded)
     assert (ended.text, ended.audio_ms) == ("", 0)
+    assert ended.times.total_ms >= ended.transcript_ms > 0
     assert talk.chat.jobs == []
     assert talk.said == []
 
