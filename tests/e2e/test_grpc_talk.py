@@ -47,6 +47,19 @@ async def test_a_typed_and_a_spoken_turn_are_answered_and_spoken(server):
             assert reply.usage.output_audio_ms > 300
 
 
+async def test_a_turn_whose_utterance_a_pause_has_ended_is_answered(server):
+    async with calls_to(server) as stubs:
+        question = "What is the capital of France?"
+        pcm = await stubs.pcm(question, sampling={"seed": 3}) + bytes(48_000)
+        config = SHORT | {"text_only": True, "transcription": {"endpoint": {"mode": "ENDPOINT_MODE_VOICE_ACTIVITY"}}}
+        messages = [{"config": config}, *in_messages(pcm), {"end_turn": {}}]
+        call = stubs.conversation.Converse((talk_pb.ConverseRequest(**message) for message in messages), timeout=60)
+        log = [entry async for entry in call]
+        (final,) = [entry.final for entry in log if entry.HasField("final")]
+        assert word_error_rate(question, final.text) <= 0.2
+        assert log[-1].reply_done.text
+
+
 async def test_a_cancelled_reply_answers_its_receipt_and_the_next_turn_is_answered(server):
     async with calls_to(server) as stubs:
         call = stubs.conversation.Converse(timeout=60)
