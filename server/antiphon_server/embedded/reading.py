@@ -29,13 +29,16 @@ _JOINERS = {"\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u00ad"}
 def cleaned(text: str) -> str:
     """Return ``text`` with the same words and nothing the front end would take for anything else."""
     text = "".join(_readable(character) for character in unicodedata.normalize("NFC", text))
-    text = _NUMBER.sub(_not_too_long, text.translate(_BRACKETS))
+    text = _NUMBER.sub(digit_by_digit, text.translate(_BRACKETS))
     return _LONG_WORD.sub(lambda match: " ".join(_PART.findall(match.group())), text).strip()
 
 
-def _not_too_long(number: re.Match[str]) -> str:
-    digits = [character for character in number[0] if character.isdigit()]
-    return number[0] if len(digits) <= MAX_NUMBER_DIGITS else " ".join(digits)
+def digit_by_digit(number: re.Match[str], point: str = "") -> str:
+    """Read out a number that the front end would fail on; ``point`` is the word for a decimal point, if it is said."""
+    if sum(map(str.isdigit, number[0])) <= MAX_NUMBER_DIGITS:
+        return number[0]
+    said = (point if character == "." else character for character in number[0] if character != ",")
+    return " ".join(filter(None, said))
 
 
 def _readable(character: str) -> str:

@@ -6,8 +6,9 @@ What that front end reads right (plain prices, percentages, dates, times, ordina
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import partial
 
-from antiphon_server.embedded.reading import MAX_NUMBER_DIGITS, cleaned, without_unreadable
+from antiphon_server.embedded.reading import cleaned, digit_by_digit, without_unreadable
 
 # ruff: noqa: RUF001 - the dashes, primes and minus signs of real texts are meant
 
@@ -61,14 +62,13 @@ def _from(found: re.Match[str]) -> str:
 
 
 def _scaled(found: re.Match[str]) -> str:
-    return f"{found[1]} {_SCALES[(found[2] or found[3]).lower()]}"
+    return f"{found[1]} {_SCALES[found[2].lower()]}"
 
 
 def _price(found: re.Match[str]) -> str:
     """``49,90 €`` as ``€49.90``: a mark before two digits or fewer begins the decimals, all others group thousands."""
-    whole, mark, decimals = re.fullmatch(r"(.*?)(?:([.,])(\d{1,2}))?", found[1]).groups()  # type: ignore[union-attr]
-    digits = re.sub("[.,]", "", whole)
-    return f"{found[2]}{digits}" + (f".{decimals}" if mark else "")
+    amount = re.sub(r"[.,](?!\d{1,2}$)", "", found[1])
+    return found[2] + amount.replace(",", ".")
 
 
 def _fraction(found: re.Match[str]) -> str:
@@ -89,12 +89,6 @@ def _list(found: re.Match[str]) -> str:
     return found[0] if len(first) <= 3 and all(len(group) == 3 for group in groups) else ", ".join((first, *groups))
 
 
-def _long(found: re.Match[str]) -> str:
-    if sum(map(str.isdigit, found[0])) <= MAX_NUMBER_DIGITS:
-        return found[0]
-    return " ".join("point" if mark == "." else mark for mark in found[0].replace(",", ""))
-
-
 _RULES: tuple[Rule, ...] = (
     (re.compile(r"[\w.+-]{0,63}\w@\w[\w-]{0,62}(?:\.\w[\w-]{0,62}){1,8}"), _address),
     (re.compile(rf"\b[A-Za-z0-9-]{{2,63}}(?:\.[a-z0-9-]{{2,63}}){{0,8}}\.(?:{_ENDINGS})\b(?!\.\w)"), _address),
@@ -103,16 +97,16 @@ _RULES: tuple[Rule, ...] = (
     (re.compile(rf"(?<![\w.,–-])({_NUMBER})\s?%?[-–](?={_NUMBER}\s?%)"), _from),
     (re.compile(rf"(?<![\w.,–-])({_NUMBER})–(?={_NUMBER}(?![\w–-]))"), _from),
     (re.compile(rf"(?:(?<![\w.,)%])-|−\s?)(?={_MONEY}?\.?\d)"), lambda _: "minus "),
-    (re.compile(rf"(?<![\w.,])({_NUMBER})\s?({_MONEY})(?![\d\w])"), _price),
-    (re.compile(rf"({_MONEY}{_NUMBER})(?:([kKmMbB])|\s?(mn|bn|tn))\b"), _scaled),
-    (re.compile(r"(?<![\w.,])(\d+(?:\.\d+)?)()(bn|tn)\b"), _scaled),
+    (re.compile(rf"(?<![\w.,])({_NUMBER})\s?({_MONEY})(?!\w)"), _price),
+    (re.compile(rf"({_MONEY}{_NUMBER})(?:\s(?=[mbt]n))?([kKmMbB]|[mbt]n)\b"), _scaled),
+    (re.compile(r"(?<![\w.,])(\d+(?:\.\d+)?)([bt]n)\b"), _scaled),
     (re.compile(r"(?:(\d+)\s?)?([¼-¾⅐-⅞])"), _fraction),
     (re.compile(r"(\d)['’′](\d{1,2})(?:[\"”″]|'')"), lambda found: f"{found[1]} feet {found[2]} inches"),
     (re.compile(rf"\b({'|'.join(_BEFORE_NUMBERS)})\.\s?(?=\d)"), lambda found: f"{_BEFORE_NUMBERS[found[1]]} "),
-    (re.compile(r"(?<![\w.,])(v?)(\d+(?:\.\d+){2,})(?![\w]|\.\d)", re.IGNORECASE), _dotted),
+    (re.compile(r"(?<![\w.,])(v?)(\d+(?:\.\d+){2,})(?!\w|\.\d)", re.IGNORECASE), _dotted),
     (re.compile(r"(?<![\w.,)])\.(?=\d)"), lambda _: "0."),
     (re.compile(r"(?<![\w.,])\d+(?:,\d+)+(?![\w,]|\.\d)"), _list),
     (re.compile(r"(?<![\w.,:/+-])0\d+(?!\w|[.,:/-]\d)"), lambda found: " ".join(found[0])),
-    (re.compile(_NUMBER), _long),
+    (re.compile(_NUMBER), partial(digit_by_digit, point="point")),
 )
 """In this order: an address is none any more when numbers are looked for."""
