@@ -65,7 +65,8 @@ class SpeechSession:
         self._is_finished = self._had_text = False
         self._has_told = False
         """Whether an utterance's end, or its receipt, was told; then the call does not fail for having said nothing."""
-        self._was_mute = self._was_too_short = False
+        self._mute_reason = ""
+        """Why the engine ended an utterance without a sound, where that fails the call."""
         self._last: Script | None = None
         """The one that ``finish`` closed."""
         self._num_utterances = 0
@@ -168,9 +169,9 @@ class SpeechSession:
             raise self._nothing_heard()
 
     def _nothing_heard(self) -> SpeechError:
-        if not self._was_mute:
+        if not self._mute_reason:
             return TextEmpty(NOTHING_TO_SAY, field="text")
-        if self._was_too_short:
+        if self._mute_reason == "LENGTH":
             field = "config.sampling.max_new_tokens"
             limit = self._settings.max_new_tokens
             return InvalidField(f"{field} ends the speech before its first sound: it is {limit}", field=field)
@@ -238,7 +239,7 @@ class SpeechSession:
             await self._send_audio(utterance, last, act)
         ended = utterance.ended()
         if self._is_only(script) and not (ended.num_samples or self._is_late):
-            self._was_mute, self._was_too_short = True, ended.finish_reason == "LENGTH"
+            self._mute_reason = ended.finish_reason
             return
         self._has_told = True
         await act.send(ended, is_last=True)
