@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sized
 
-from antiphon_server.errors import InvalidField
+from antiphon_server.errors import InvalidField, TextTooLong
 from antiphon_server.session.events import Notice
 
 
@@ -35,6 +35,17 @@ def at_most(field: str, value: Sized, limit: int, unit: str) -> None:
     """
     if len(value) > limit:
         raise InvalidField(f"{field} must be at most {limit} {unit}, not {len(value)}", field=field)
+
+
+def check_text_size(text: str, limit: int, field: str) -> None:
+    """Refuse a text of too many UTF-8 bytes.
+
+    Raises:
+        TextTooLong: If it is.
+    """
+    num_bytes = len(text.encode("utf-8", "surrogatepass"))
+    if num_bytes > limit:
+        raise TextTooLong(f"{field} must be at most {limit} bytes of UTF-8, not {num_bytes}", field=field)
 
 
 def known_enum(field: str, value: int, enum: object) -> None:

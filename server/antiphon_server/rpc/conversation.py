@@ -11,12 +11,12 @@ from antiphon.speech.v1 import conversation_service_pb2_grpc as pb_grpc
 from antiphon_server.config.settings import Config
 from antiphon_server.engine.admission import Admission
 from antiphon_server.engine.roster import Roster
-from antiphon_server.errors import TextTooLong
+from antiphon_server.rpc.checks import check_text_size
 from antiphon_server.rpc.completion import complete_plan
 from antiphon_server.rpc.conversation_config import (
     TalkPlan,
     check_features,
-    check_instructions,
+    check_text,
     find_scenario,
     plan_talk,
 )
@@ -159,10 +159,10 @@ class TalkCall:
             case "end_turn":
                 await session.end_turn()
             case "text_turn":
-                _check_turn(value.text)
+                check_text_size(value.text, _MAX_TURN_BYTES, "text_turn.text")
                 await session.text_turn(value.text)
             case "create_response":
-                check_instructions(value.instructions, "create_response.instructions")
+                check_text("create_response.instructions", value.instructions)
                 await session.create_response(value.instructions)
             case "cancel":
                 await session.cancel()
@@ -176,7 +176,7 @@ class TalkCall:
     async def _update(self, message: pb.ConversationUpdate) -> None:
         settings = self._session.settings
         check_features(message, "update")
-        check_instructions(message.instructions, "update.instructions")
+        check_text("update.instructions", message.instructions)
         if message.HasField("scenario_id"):
             scenario = find_scenario(message.scenario_id, self._config, "update.scenario_id")
             settings = dataclasses.replace(settings, instructions=scenario.instructions, delivery=scenario.delivery)
@@ -200,12 +200,4 @@ class TalkCall:
             voice=voice,
             speed=change.speed if change.HasField("speed") else None,
             pitch_semitones=change.pitch_semitones if change.HasField("pitch_semitones") else None,
-        )
-
-
-def _check_turn(text: str) -> None:
-    num_bytes = len(text.encode("utf-8", "surrogatepass"))
-    if num_bytes > _MAX_TURN_BYTES:
-        raise TextTooLong(
-            f"text_turn.text must be at most {_MAX_TURN_BYTES} bytes of UTF-8, not {num_bytes}", field="text_turn.text"
         )

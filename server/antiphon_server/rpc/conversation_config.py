@@ -99,22 +99,18 @@ def _message(item: pb.ConversationItem, path: str) -> ChatMessage:
     if role is None:
         known = ", ".join(pb.ItemRole.Name(number) for number in _ROLES)
         raise InvalidField(f"{path}.role must be one of {known}, not {item.role}", field=f"{path}.role")
-    _at_most_bytes(f"{path}.text", item.text)
+    check_text(f"{path}.text", item.text)
     if not item.text.strip():
         raise InvalidField(f"{path}.text must not be blank", field=f"{path}.text")
     return ChatMessage(role, item.text)
 
 
-def check_instructions(text: str, field: str) -> None:
-    """Refuse directions that are too long.
+def check_text(field: str, text: str) -> None:
+    """Refuse instructions, or a text of the history, that are too long.
 
     Raises:
         InvalidField: If they are.
     """
-    _at_most_bytes(field, text)
-
-
-def _at_most_bytes(field: str, text: str) -> None:
     at_most(field, text.encode("utf-8", "surrogatepass"), _MAX_TEXT_BYTES, "bytes of UTF-8")
 
 
@@ -169,7 +165,7 @@ def _check_chat(message: pb.ConversationConfig, path: str) -> None:
     if sampling.HasField("top_p") and not 0.0 < sampling.top_p <= 1.0:
         field = f"{path}.chat_sampling.top_p"
         raise InvalidField(f"{field} must be above 0 and at most 1, not {sampling.top_p:g}", field=field)
-    check_instructions(message.instructions, f"{path}.instructions")
+    check_text(f"{path}.instructions", message.instructions)
 
 
 def _settings(message: pb.ConversationConfig, scenario: Scenario, speech: SpeechPlan) -> TalkSettings:

@@ -46,25 +46,21 @@ class Guard(aio.ServerInterceptor):
         )
 
 
-class _Undecodable:
-    """Stands for a request whose bytes are no message."""
-
-
 def _kept(handler: Any) -> Callable[[bytes], Any]:  # noqa: ANN401 - grpc's types
-    """Decode the one request of a call; keep a failure for us, which grpc would answer by itself, without a reason."""
+    """Decode the one request of a call; a failure becomes our error, which grpc would answer without a reason."""
 
     def decode(data: bytes) -> Any:  # noqa: ANN401 - a message of the contract
         try:
             return handler.request_deserializer(data)
         except DecodeError:
-            return _Undecodable()
+            return undecodable("request")
 
     return decode
 
 
 def _decoded(request: Any) -> Any:  # noqa: ANN401 - grpc's types
-    if isinstance(request, _Undecodable):
-        raise undecodable("request")
+    if isinstance(request, SpeechError):
+        raise request
     return request
 
 

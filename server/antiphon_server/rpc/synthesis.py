@@ -9,7 +9,8 @@ from antiphon.speech.v1 import synthesis_service_pb2_grpc as pb_grpc
 from antiphon_server.config.settings import Limits
 from antiphon_server.engine.admission import Admission
 from antiphon_server.engine.roster import Roster
-from antiphon_server.errors import InvalidField, StreamOrder, TextEmpty, TextTooLong
+from antiphon_server.errors import InvalidField, StreamOrder, TextEmpty
+from antiphon_server.rpc.checks import check_text_size
 from antiphon_server.rpc.completion import complete_plan
 from antiphon_server.rpc.explain import explain
 from antiphon_server.rpc.requestid import REQUEST_ID
@@ -183,17 +184,6 @@ class _Lesson:
             self._num_beside = self._admission.num_running - 1  # at the end of the utterance the others may have left
         elif isinstance(event, UtteranceEnded) and event.times.first_output_ms is not None:
             self._admission.measured(event.times.first_output_ms, self._model, num_beside=self._num_beside)
-
-
-def check_text_size(text: str, limit: int, field: str) -> None:
-    """Refuse a text of too many UTF-8 bytes.
-
-    Raises:
-        TextTooLong: If it is.
-    """
-    num_bytes = len(text.encode("utf-8", "surrogatepass"))
-    if num_bytes > limit:
-        raise TextTooLong(f"{field} must be at most {limit} bytes of UTF-8, not {num_bytes}", field=field)
 
 
 async def _checked_text(text: str, limit: int, plan: SpeechPlan) -> Script:
