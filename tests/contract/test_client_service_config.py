@@ -7,32 +7,8 @@ import grpc
 import pytest
 
 import antiphon_client
-from antiphon.speech.v1 import (
-    consent_service_pb2,
-    conversation_service_pb2,
-    file_service_pb2,
-    model_service_pb2,
-    synthesis_service_pb2,
-    task_service_pb2,
-    transcription_service_pb2,
-    voice_service_pb2,
-)
+from support.contract import METHODS, SERVICES
 
-SERVICES = [
-    service
-    for module in (
-        consent_service_pb2,
-        conversation_service_pb2,
-        file_service_pb2,
-        model_service_pb2,
-        synthesis_service_pb2,
-        task_service_pb2,
-        transcription_service_pb2,
-        voice_service_pb2,
-    )
-    for service in module.DESCRIPTOR.services_by_name.values()
-]
-METHODS = {f"{service.full_name}/{method.name}": method for service in SERVICES for method in service.methods}
 PUBLISHED = Path(__file__).resolve().parents[2] / "proto" / "service_config.json"
 CONFIG = json.loads(PUBLISHED.read_text())
 BY_METHOD = {f"{name['service']}/{name['method']}": entry for entry in CONFIG["methodConfig"] for name in entry["name"]}

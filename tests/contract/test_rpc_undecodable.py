@@ -5,37 +5,12 @@ import logging
 import pytest
 from google.protobuf.descriptor import MethodDescriptor
 
-from antiphon.speech.v1 import (
-    consent_service_pb2,
-    conversation_service_pb2,
-    file_service_pb2,
-    model_service_pb2,
-    synthesis_service_pb2,
-    task_service_pb2,
-    transcription_service_pb2,
-    voice_service_pb2,
-)
+from support.contract import METHODS
 from support.fronts import Refused, RunningFront, running_front
 from support.refusals import check_good_call, refused
 
-WIRES = (
-    consent_service_pb2,
-    conversation_service_pb2,
-    file_service_pb2,
-    model_service_pb2,
-    synthesis_service_pb2,
-    task_service_pb2,
-    transcription_service_pb2,
-    voice_service_pb2,
-)
-METHODS = {
-    f"/{service.full_name}/{method.name}": method
-    for wire in WIRES
-    for service in wire.DESCRIPTOR.services_by_name.values()
-    for method in service.methods
-}
 UNARY = [path for path, method in METHODS.items() if not method.client_streaming]
-STREAMS = [f"/antiphon.speech.v1.{name}" for name in ("SynthesisService/Synthesize", "TranscriptionService/Transcribe")]
+STREAMS = [f"antiphon.speech.v1.{name}" for name in ("SynthesisService/Synthesize", "TranscriptionService/Transcribe")]
 GARBAGE = b"\xff" * 11
 NO_UTF8 = b"\xff\xfe"
 
@@ -44,9 +19,9 @@ async def sent(front: RunningFront, path: str, data: bytes) -> Refused:
     """Send bytes as they are; the call has to fail."""
     method: MethodDescriptor = METHODS[path]
     if method.client_streaming:
-        return await refused(front.channel.stream_stream(path)(iter([data])))
+        return await refused(front.channel.stream_stream(f"/{path}")(iter([data])))
     open_call = front.channel.unary_stream if method.server_streaming else front.channel.unary_unary
-    return await refused(open_call(path)(data))
+    return await refused(open_call(f"/{path}")(data))
 
 
 def with_string(path: str, field: str, data: bytes) -> bytes:
@@ -75,7 +50,7 @@ async def test_bytes_that_are_no_message_are_an_invalid_request(path, caplog):
     ],
 )
 async def test_strings_that_are_not_utf8_are_an_invalid_request(name, field):
-    path = f"/antiphon.speech.v1.{name}"
+    path = f"antiphon.speech.v1.{name}"
     async with running_front() as front:
         found = await sent(front, path, with_string(path, field, NO_UTF8))
         assert (found.reason, found.fields) == ("INVALID_FIELD", ["request"])
