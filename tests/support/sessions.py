@@ -8,6 +8,7 @@ from typing import Any
 
 from antiphon_server.audio.format import Encoding, Format
 from antiphon_server.engine.protocol import EngineInfo, SpeechChunk, SpeechEnd, SpeechJob, Synthesizer
+from antiphon_server.session.events import AudioOut
 from antiphon_server.session.settings import ListenSettings, SpeechSettings
 from antiphon_server.session.speaking import SpeechSession
 
@@ -57,6 +58,10 @@ class Events(list[Any]):
 
     def of(self, *kinds: type) -> list[Any]:
         return [event for event in self if isinstance(event, kinds)]
+
+    def audio(self, utterance_id: str | None = None) -> bytes:
+        """The bytes of one utterance, or of all."""
+        return b"".join(out.data for out in self.of(AudioOut) if utterance_id in (None, out.utterance_id))
 
     async def until(self, kind: type, number: int = 1) -> Any:
         """Wait for the numberth event of a kind."""

@@ -21,10 +21,6 @@ from support.sessions import CHUNK_SAMPLES, RATE_HZ, EchoSynthesizer, Events, sp
 TEXT = "Hi you. This <|prosody:speed_slow|>is slow, is it? Yes! No..."
 
 
-def audio(events: Events, utterance_id: str | None = None) -> bytes:
-    return b"".join(out.data for out in events.of(AudioOut) if utterance_id in (None, out.utterance_id))
-
-
 async def said(text: str, **changes: object) -> Events:
     return await spoken([text], speech_settings(**changes))
 
@@ -35,7 +31,7 @@ def test_text_in_any_cut_gives_the_same_audio_and_the_same_books(places):
     edges = [0, *sorted(places), len(TEXT)]
     parts = [TEXT[start:end] for start, end in itertools.pairwise(edges)]
     whole, cut = asyncio.run(spoken([TEXT])), asyncio.run(spoken(parts))
-    assert audio(cut) == audio(whole)
+    assert cut.audio() == whole.audio()
     (one,), (other,) = whole.of(UtteranceEnded), cut.of(UtteranceEnded)
     assert (one.replay_token, one.crc32, one.num_samples) == (other.replay_token, other.crc32, other.num_samples)
 
@@ -45,8 +41,8 @@ async def test_chunks_are_numbered_continuous_and_add_up():
     outs, (ended,) = events.of(AudioOut), events.of(UtteranceEnded)
     assert [out.sequence for out in outs] == list(range(len(outs)))
     assert [out.first_sample for out in outs] == [sum(o.num_samples for o in outs[:i]) for i in range(len(outs))]
-    assert sum(out.num_samples for out in outs) == ended.num_samples == len(audio(events)) // 2
-    assert ended.crc32 == zlib.crc32(audio(events))
+    assert sum(out.num_samples for out in outs) == ended.num_samples == len(events.audio()) // 2
+    assert ended.crc32 == zlib.crc32(events.audio())
     assert max(out.num_samples for out in outs) <= 16_000 // 5
     assert isinstance(events[0], UtteranceBegan)
     assert events[-1] == ended
@@ -56,7 +52,7 @@ async def test_a_flush_ends_the_utterance_and_the_next_text_begins_another():
     events = await spoken(["Hello", "\f", "\f", "World"])
     assert [event.utterance_id for event in events.of(UtteranceBegan)] == ["u1", "u2"]
     assert [event.utterance_id for event in events.of(UtteranceEnded)] == ["u1", "u2"]
-    assert len(audio(events, "u1")) == len(audio(events, "u2")) == 5 * CHUNK_SAMPLES * 2
+    assert len(events.audio("u1")) == len(events.audio("u2")) == 5 * CHUNK_SAMPLES * 2
 
 
 async def test_flush_without_text_and_finish_without_text_do_nothing():
@@ -65,7 +61,7 @@ async def test_flush_without_text_and_finish_without_text_do_nothing():
 
 async def test_a_pause_is_exact_silence():
     events = await said("One.<|prosody:pause|>Two.")
-    samples = audio(events)
+    samples = events.audio()
     assert len(samples) // 2 == 8 * CHUNK_SAMPLES + RATE_HZ * 550 // 1000
     start = 4 * CHUNK_SAMPLES * 2
     assert not any(samples[start : start + RATE_HZ * 550 // 1000 * 2])
@@ -73,7 +69,7 @@ async def test_a_pause_is_exact_silence():
 
 async def test_a_gap_stands_between_segments_only():
     events = await said("One. Two.", segment_gap_ms=200)
-    assert len(audio(events)) // 2 == 8 * CHUNK_SAMPLES + RATE_HZ // 5
+    assert len(events.audio()) // 2 == 8 * CHUNK_SAMPLES + RATE_HZ // 5
 
 
 async def test_tags_without_effect_are_named_once():
@@ -134,8 +130,8 @@ async def test_an_engine_error_surfaces_once_and_ends_the_session():
     await session.finish()
     with pytest.raises(EngineFailed):
         await session.run()
-    assert len(audio(events)) == 2 * CHUNK_SAMPLES * 2
-    fade = np.abs(np.frombuffer(audio(events), "<i2")[-RATE_HZ // 200 :].astype(int))
+    assert len(events.audio()) == 2 * CHUNK_SAMPLES * 2
+    fade = np.abs(np.frombuffer(events.audio(), "<i2")[-RATE_HZ // 200 :].astype(int))
     assert fade[-1] == 0
     assert fade[-20:].max() < fade[:60].max() / 4, "the sound is cut there, but not abruptly"
     assert not events.of(UtteranceEnded, UtteranceCut)
@@ -155,7 +151,7 @@ async def test_speech_that_ran_out_of_tokens_fades_and_says_so():
     await session.add_text("One two. Three.")
     await session.finish()
     await session.run()
-    sound = np.abs(np.frombuffer(audio(events), "<i2").astype(int))
+    sound = np.abs(np.frombuffer(events.audio(), "<i2").astype(int))
     for end in (8 * CHUNK_SAMPLES, len(sound)):
         assert sound[end - 1] == 0
         assert (np.diff(sound[end - RATE_HZ // 200 : end]) <= 0).all(), "quieter and quieter for 5 ms"

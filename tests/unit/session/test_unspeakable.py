@@ -25,10 +25,6 @@ class MuteSynthesizer(EchoSynthesizer):
         yield SpeechEnd(self._reason, engine_ms=1.0, characters_dropped=len(job.text) * self._counts_dropped)
 
 
-def audio(events: Events, utterance_id: str | None = None) -> bytes:
-    return b"".join(out.data for out in events.of(AudioOut) if utterance_id in (None, out.utterance_id))
-
-
 @pytest.mark.parametrize(
     "parts",
     [
@@ -91,7 +87,7 @@ async def test_an_utterance_without_speech_that_a_flush_ends_is_told_at_once_and
 
 async def test_a_lone_pause_among_others_is_exact_silence_and_nothing_was_left_out():
     events = await spoken(["Hello.", "\f", "<|prosody:pause|>", "\f", "World."])
-    assert audio(events, "u2") == bytes(RATE_HZ * 550 // 1000 * 2)
+    assert events.audio("u2") == bytes(RATE_HZ * 550 // 1000 * 2)
     assert events.of(Notice) == []
 
 
