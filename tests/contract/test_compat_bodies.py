@@ -3,14 +3,10 @@
 import asyncio
 import contextlib
 import json
-import tempfile
-import time
 
 import pytest
 from compat_peer import LIMIT_S, compat
 from openai import APIStatusError, AsyncOpenAI
-
-from antiphon_compat.openai import upload
 
 GIGABYTE = 1 << 30
 PIECE = b"x" * (1 << 16)
@@ -123,24 +119,3 @@ async def test_sdk_that_looks_for_an_answer_after_its_last_byte_sees_the_413():
                 await client.audio.transcriptions.create(model="whisper-1", file=("a.wav", bytes(12 << 20)))
         assert (caught.value.status_code, caught.value.code) == (413, "body_too_large")
         assert peer.num_calls == 0
-
-
-async def test_caller_who_leaves_while_the_spool_is_opened_leaves_no_file_open():
-    opened, real = [], tempfile.TemporaryFile
-
-    def slowly():
-        time.sleep(0.05)  # in a thread
-        opened.append(real())
-        return opened[-1]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tempfile, "TemporaryFile", slowly)
-        opening = asyncio.create_task(upload._open_spool())
-        await asyncio.sleep(0.01)
-        opening.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await opening
-        while not opened:
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.01)
-    assert opened[0].closed

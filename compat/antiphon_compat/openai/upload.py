@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import dataclasses
-import tempfile
 from collections.abc import AsyncIterator
 from typing import IO
 
@@ -13,6 +12,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from antiphon_compat.errors import ApiError
 from antiphon_compat.openai.body import in_time, refuse_large, too_large
 from antiphon_compat.openai.fields import refuse_nul
+from antiphon_compat.openai.spool import open_spool
 from antiphon_compat.strict_json import is_encodable
 
 PIECE_BYTES = 64 * 1024
@@ -84,23 +84,11 @@ async def open_limited_form(request: web.Request, limits: FormLimits) -> AsyncIt
     if request.content_type != "multipart/form-data":
         raise ApiError("BAD_MEDIA_TYPE", "The body must be a form: send Content-Type: multipart/form-data.")
     refuse_large(request, limits.max_file_bytes + limits.max_text_bytes)
-    file = await _open_spool()
-    try:
+    async with open_spool() as file:
         form = UploadForm(file, limits)
         await _read_parts(request, form)
         _check_file(form)
         yield form
-    finally:
-        await asyncio.shield(asyncio.to_thread(file.close))  # also where the caller has just left
-
-
-async def _open_spool() -> IO[bytes]:
-    opening = asyncio.create_task(asyncio.to_thread(tempfile.TemporaryFile))
-    try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:  # the caller left; what the thread has opened is nobody's
-        opening.add_done_callback(lambda opened: opened.result().close())
-        raise
 
 
 async def _read_parts(request: web.Request, form: UploadForm) -> None:

@@ -2,8 +2,9 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from antiphon_server.audio.decode import LISTENING_RATE_HZ, decode_container, open_decoder
 from antiphon_server.audio.format import Encoding, Format
@@ -12,6 +13,8 @@ from antiphon_server.errors import BadAudio, BodyTooLarge
 _BATCH_BYTES = 64_000
 """Two seconds of samples cross from the decoding thread at a time."""
 _IN_MEMORY_BYTES = 1_048_576
+
+_T = TypeVar("_T")
 
 
 class Intake(Protocol):
@@ -93,6 +96,7 @@ class FileIntake:
         self._max_bytes = max_bytes
         self._max_audio_ms = max_audio_ms
         self._num_bytes = 0
+        self._under_way: asyncio.Future[Any] | None = None
 
     async def push(self, data: bytes) -> bytes:
         """Take bytes; samples come at the end.
@@ -105,7 +109,7 @@ class FileIntake:
             raise BodyTooLarge(
                 f"audio must be at most {self._max_bytes} bytes; more than that has arrived", field="audio"
             )
-        await asyncio.to_thread(self._file.write, data)
+        await self._in_thread(partial(self._file.write, data))
         return b""
 
     async def finish(self) -> AsyncIterator[bytes]:
@@ -116,14 +120,22 @@ class FileIntake:
             AudioTooLong: If it is longer than the limit.
         """
         _check_not_empty(self._num_bytes)
-        await asyncio.to_thread(self._file.seek, 0)
+        await self._in_thread(partial(self._file.seek, 0))
         pieces = decode_container(self._file, max_duration_ms=self._max_audio_ms)  # type: ignore[arg-type]
-        while batch := await asyncio.to_thread(_next_batch, pieces):
+        while batch := await self._in_thread(partial(_next_batch, pieces)):
             yield batch
 
     def close(self) -> None:
-        """Delete the file."""
-        self._file.close()
+        """Delete the file, once a thread that is at it has done."""
+        if self._under_way is None or self._under_way.done():
+            self._file.close()
+        else:
+            self._under_way.add_done_callback(lambda _: self._file.close())
+
+    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        """Do work whose end is known also where the caller has left."""
+        self._under_way = running = asyncio.get_running_loop().run_in_executor(None, work)
+        return await asyncio.shield(running)
 
 
 def _check_not_empty(num_bytes: int) -> None:
