@@ -135,6 +135,7 @@ async def events_of(call: StreamedCall[EventT]) -> AsyncGenerator[EventT, None]:
         async for event in call:
             yield event
     except grpc.aio.AioRpcError as error:
+        await ending.settle()
         if not ending.is_ok:
             raise from_client_error(from_rpc_error(ending.error or error)) from error
     finally:

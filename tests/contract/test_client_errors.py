@@ -124,6 +124,13 @@ async def test_a_server_lost_in_the_middle_is_not_a_wrong_address():
     assert error.is_retryable
 
 
+@pytest.mark.parametrize("details", ["Socket closed", "recvmsg:Connection reset by peer"])
+def test_a_connection_that_breaks_before_the_first_response_is_not_a_wrong_address(details):
+    error = from_rpc_error(rpc_error(StatusCode.UNAVAILABLE, details))
+    assert type(error) is Unavailable
+    assert "lost during the call" in error.message
+
+
 async def test_a_server_without_the_method_has_not_built_it():
     async with scripted_server() as server, AntiphonClient(server.target) as client:
         with pytest.raises(NotBuilt):

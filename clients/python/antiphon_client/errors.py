@@ -145,6 +145,9 @@ _REASON_BY_CODE: dict[StatusCode, str] = {
     StatusCode.UNIMPLEMENTED: "NOT_BUILT",
 }
 
+_BROKEN = ("Socket closed", "recvmsg:", "Broken pipe")
+"""How grpc's core begins to tell of a connection that was there and is lost."""
+
 
 def from_rpc_error(error: grpc.aio.AioRpcError, *, target: str = "", was_answered: bool = False) -> AntiphonError:
     """Translate what grpc raised, from the server's details where it sent any.
@@ -159,7 +162,7 @@ def from_rpc_error(error: grpc.aio.AioRpcError, *, target: str = "", was_answere
         message = error.details() or details.reason
         return _make(BY_REASON[details.reason], message, details=details, code=error.code())
     if error.code() is StatusCode.UNAVAILABLE:
-        reached = was_answered or len(error.initial_metadata()) > 0
+        reached = was_answered or len(error.initial_metadata()) > 0 or (error.details() or "").startswith(_BROKEN)
         return _not_connected(error, details, target=target, was_reached=reached)
     if error.code() is StatusCode.CANCELLED:
         # A local cancel raises asyncio.CancelledError instead, so this stream was cut: its server was killed.

@@ -86,6 +86,7 @@ class MessageStream(Generic[RequestT, ResponseT]):
         try:
             await call.write(request)
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
+            await self._settle()
             raise self._refusal(call, error) from error
         except asyncio.CancelledError:
             self._raise_if_aborted()
@@ -126,6 +127,7 @@ class MessageStream(Generic[RequestT, ResponseT]):
         try:
             response = await call.read()
         except grpc.aio.AioRpcError as error:
+            await self._settle()
             if self._ending and self._ending.is_ok:
                 return None
             raise self._translate(error) from error
@@ -133,6 +135,10 @@ class MessageStream(Generic[RequestT, ResponseT]):
             self._raise_if_aborted()
             raise
         return None if response is grpc.aio.EOF else cast("ResponseT", response)
+
+    async def _settle(self) -> None:
+        if self._ending:
+            await self._ending.settle()
 
     def _raise_if_aborted(self) -> None:
         """Tell a call cancelled by :meth:`abort` from a task that is being cancelled."""
