@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from antiphon.speech.v1 import audio_pb2
+from antiphon.speech.v1 import audio_pb2, report_pb2
 from antiphon.speech.v1 import conversation_service_pb2 as talk_pb
 from antiphon.speech.v1 import synthesis_service_pb2 as speech_pb
 from antiphon.speech.v1 import transcription_service_pb2 as listen_pb
@@ -172,7 +172,11 @@ async def test_turn_detection_out_of_range_is_refused_in_a_config_and_an_update(
         await check_good_call(front)
 
 
-async def test_turn_detection_at_the_ends_of_its_ranges_is_taken():
+def unused_fields(warnings) -> list[tuple[int, str]]:
+    return [(warning.code, warning.field) for warning in warnings]
+
+
+async def test_turn_detection_at_the_ends_of_its_ranges_is_taken_and_told_to_have_no_effect():
     least = {"threshold": 0.0, "silence_ms": 100, "prefix_padding_ms": 0, "min_speech_ms": 0}
     most = {"threshold": 1.0, "silence_ms": 10_000, "prefix_padding_ms": 2_000, "min_speech_ms": 5_000}
     async with running_front() as front:
@@ -182,7 +186,13 @@ async def test_turn_detection_at_the_ends_of_its_ranges_is_taken():
             await call.write(talk_pb.ConverseRequest(config={"turn_detection": detection}))
             await call.write(talk_pb.ConverseRequest(update={"turn_detection": detection}))
             await call.done_writing()
-            assert [response.WhichOneof("event") async for response in call] == ["started"]
+            started, *late = [response async for response in call]
+            names = ("turn_detection.endpoint", "turn_detection.eagerness")
+            ignored = report_pb2.WARNING_CODE_FIELD_IGNORED
+            assert unused_fields(started.started.warnings) == [(ignored, f"config.{name}") for name in names]
+            assert unused_fields(entry.warning for entry in late) == [(ignored, f"update.{name}") for name in names]
+            used = talk_pb.TurnDetection(mode=talk_pb.TURN_MODE_MANUAL, create_response=True)
+            assert started.started.config.turn_detection == used
 
 
 async def test_bad_messages_of_a_conversation_are_refused():

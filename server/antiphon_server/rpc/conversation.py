@@ -15,7 +15,6 @@ from antiphon_server.rpc.checks import check_text_size
 from antiphon_server.rpc.completion import complete_plan
 from antiphon_server.rpc.conversation_config import (
     TalkPlan,
-    check_features,
     check_text,
     find_scenario,
     plan_talk,
@@ -25,6 +24,7 @@ from antiphon_server.rpc.responses import warning
 from antiphon_server.rpc.stream import BidiStream, run_call
 from antiphon_server.rpc.synthesis_config import check_delivery, notices_of_update
 from antiphon_server.rpc.transcription import check_audio_message
+from antiphon_server.rpc.turn_config import check_turns
 from antiphon_server.rpc.turn_events import turn_event
 from antiphon_server.session.cloning import CloningDesk
 from antiphon_server.session.conversing import ConversationSession
@@ -175,7 +175,7 @@ class TalkCall:
 
     async def _update(self, message: pb.ConversationUpdate) -> None:
         settings = self._session.settings
-        check_features(message, "update")
+        unused = check_turns(message, "update")
         check_text("update.instructions", message.instructions)
         if message.HasField("scenario_id"):
             scenario = find_scenario(message.scenario_id, self._config, "update.scenario_id")
@@ -188,6 +188,8 @@ class TalkCall:
                 message.synthesis, self._roster, self._plan.speech.info, "update.synthesis"
             ):
                 await self._session.note(notice)
+        for notice in unused:
+            await self._session.note(notice)
         self._session.settings = settings
 
     def _speech_update(self, message: pb.ConversationUpdate) -> SpeechUpdate:

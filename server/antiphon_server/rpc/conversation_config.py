@@ -10,10 +10,11 @@ from antiphon_server.config.tables import Scenario
 from antiphon_server.engine.chat import ChatMessage
 from antiphon_server.engine.protocol import EngineInfo
 from antiphon_server.engine.roster import Roster
-from antiphon_server.errors import InvalidField, NotFound, UnsupportedFeature, UnsupportedFormat
-from antiphon_server.rpc.checks import at_most, known_enum, optional_in_range
-from antiphon_server.rpc.listen_config import ListenPlan, check_endpoint, plan_listening
+from antiphon_server.errors import InvalidField, NotFound, UnsupportedFormat
+from antiphon_server.rpc.checks import at_most, optional_in_range
+from antiphon_server.rpc.listen_config import ListenPlan, plan_listening
 from antiphon_server.rpc.synthesis_config import SpeechPlan, plan_speech
+from antiphon_server.rpc.turn_config import check_turns
 from antiphon_server.session.conversing import TalkSettings
 from antiphon_server.session.events import Notice
 
@@ -40,7 +41,7 @@ def plan_talk(message: pb.ConversationConfig, roster: Roster, config: Config, pa
     Raises:
         SpeechError: For the first field that cannot be used.
     """
-    check_features(message, path)
+    unused = check_turns(message, path)
     _check_chat(message, path)
     scenario_id = message.scenario_id or config.default_scenario
     scenario = find_scenario(scenario_id, config, f"{path}.scenario_id")
@@ -51,7 +52,8 @@ def plan_talk(message: pb.ConversationConfig, roster: Roster, config: Config, pa
     history = read_history(message, config, f"{path}.history")
     settings = _settings(message, scenario, speech)
     effective = _effective(message, scenario_id, speech, listening, chat)
-    return TalkPlan(settings, speech, listening, chat, history, effective, (*speech.notices, *listening.notices))
+    notices = (*speech.notices, *listening.notices, *unused)
+    return TalkPlan(settings, speech, listening, chat, history, effective, notices)
 
 
 def find_scenario(scenario_id: str, config: Config, field: str) -> Scenario:
@@ -114,40 +116,6 @@ def check_text(field: str, text: str) -> None:
     at_most(field, text.encode("utf-8", "surrogatepass"), _MAX_TEXT_BYTES, "bytes of UTF-8")
 
 
-def check_features(message: pb.ConversationConfig | pb.ConversationUpdate, path: str) -> None:
-    """Refuse what this server does not offer, in a config or an update.
-
-    Raises:
-        InvalidField: If an enum number is unknown, or a number of the turn detection lies outside its range.
-        UnsupportedFeature: If a feature is not offered.
-    """
-    known_enum(f"{path}.barge_in", message.barge_in, pb.BargeInPolicy)
-    _check_turn_detection(message.turn_detection, f"{path}.turn_detection")
-    offered = {
-        "turn_detection.mode": message.turn_detection.mode in (pb.TURN_MODE_UNSPECIFIED, pb.TURN_MODE_MANUAL),
-        "barge_in": message.barge_in in (pb.BARGE_IN_POLICY_UNSPECIFIED, pb.BARGE_IN_POLICY_NONE),
-        "tools": not message.tools,
-        "resume_token": isinstance(message, pb.ConversationUpdate) or not message.resume_token,
-    }
-    for name, is_offered in offered.items():
-        if not is_offered:
-            raise UnsupportedFeature(
-                f"{path}.{name} is not offered by this server: turns are ended by end_turn, stopped by cancel",
-                field=f"{path}.{name}",
-            )
-
-
-def _check_turn_detection(detection: pb.TurnDetection, path: str) -> None:
-    known_enum(f"{path}.mode", detection.mode, pb.TurnMode)
-    check_endpoint(detection.endpoint, f"{path}.endpoint")
-    optional_in_range(detection, "eagerness", f"{path}.eagerness", 0.0, 1.0)
-    if detection.HasField("create_response") and not detection.create_response:
-        field = f"{path}.create_response"
-        raise UnsupportedFeature(
-            f"{field} must be true or absent, not false: this server answers every turn that ends", field=field
-        )
-
-
 def _check_live(listening: ListenPlan, field: str) -> None:
     if listening.settings.format.encoding is Encoding.CONTAINER:
         raise UnsupportedFormat(
@@ -191,6 +159,6 @@ def _effective(
     effective.scenario_id, effective.chat_model = scenario_id, chat.model
     effective.synthesis.CopyFrom(speech.effective)
     effective.transcription.CopyFrom(listening.effective)
-    effective.turn_detection.mode = pb.TURN_MODE_MANUAL
+    effective.turn_detection.CopyFrom(pb.TurnDetection(mode=pb.TURN_MODE_MANUAL, create_response=True))
     effective.barge_in = pb.BARGE_IN_POLICY_NONE
     return effective
