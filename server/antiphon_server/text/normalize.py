@@ -17,6 +17,9 @@ _LONE_JOINERS = re.compile("(?<![^\\W_])[\u200d\ufe0f]+")
 
 # HTML stays text, so that "a <b or c> d" keeps its words; "[Bob]: hi" defines no link, for the same reason.
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("reference")
+# A text is cut into sentences before it is read, so one may hold half of a pair of marks. Each half touches a word.
+_HALF_EMPHASIS = re.compile(r"(?<![^\s\"'“(])(?:\*{2,3}|__|~~)(?=[^\W_]|[\"'“(])|(?<=[^\s*_~])(?:\*{2,3}|__|~~)(?!\w)")
+_HALF_LINK = re.compile(r"\]\((?=[a-z][a-z0-9+.-]*:|www\.|[/#.])[^\s()]*(?:\([^\s()]*\)[^\s()]*)*\)", re.IGNORECASE)
 _PARAGRAPH_TOKENS = ("paragraph_close", "heading_close", "tr_close")
 
 
@@ -39,7 +42,7 @@ def normalize(text: str, *, markdown: bool, emoji: bool, urls: bool) -> str:
 
 
 def _without_marks(text: str) -> str:
-    words = "".join(_words(_MARKDOWN.parse(text)))
+    words = _HALF_EMPHASIS.sub("", _HALF_LINK.sub("", "".join(_words(_MARKDOWN.parse(text)))))
     return "\n".join(line.strip() for line in words.splitlines() if line.strip())
 
 

@@ -7,6 +7,7 @@ text gives the same sentences however it was cut on the way.
 # ruff: noqa: RUF001 - the marks of other scripts are meant
 
 import bisect
+import re
 import unicodedata
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ _MIN_CLAUSE_CHARACTERS = 100
 _MAX_AWAITED_CHARACTERS = 16
 """A next word this long tells as much about the boundary as a complete one."""
 
+_COUNTED = re.compile(r"[\[(\"“]*(?:apt|approx|chaps?|chs?|eqs?|figs|n|pag|paras?|pág|rm|tel|vols?)\.", re.IGNORECASE)
+"""What a full stop and a number may follow within a sentence; sentencex knows others in each language, not these."""
 _NEWLINES = frozenset("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")
 _TIGHT_ENDS = frozenset("。！？｡︒﹒﹗﹖")
 """Ends that need no space after them."""
@@ -131,7 +134,13 @@ class SentenceCutter:
             cuts.append(total)
         nearest = bisect.bisect_left(cuts, end)
         is_end = nearest < len(cuts) and cuts[nearest] < len(self._characters) and cuts[nearest] <= end + 1
-        return self._cut(end) if is_end else []
+        return self._cut(end) if is_end and not self._is_counted(end) else []
+
+    def _is_counted(self, end: int) -> bool:
+        """Whether a word such as "vol." and its number stand around an end."""
+        words = "".join(self._characters[:end]).split()
+        after = "".join(self._characters[end:]).lstrip()
+        return _COUNTED.fullmatch(words[-1]) is not None and after[:1].isdecimal()
 
     def _long_cut(self) -> int:
         """Find the best place to cut what is too long: a likely sentence end, a clause, a word."""

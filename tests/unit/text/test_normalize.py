@@ -39,8 +39,38 @@ def test_markdown_is_read_without_its_marks(text, spoken):
 
 
 @pytest.mark.parametrize(
+    ("text", "spoken"),
+    [
+        ("**Warning!", "Warning!"),
+        ("Never do that.**", "Never do that."),
+        ("Never** do that.", "Never do that."),
+        ("He said **“Stop!", "He said “Stop!"),
+        ("[Read it.", "[Read it."),
+        ("All of it](https://example.org/a_(b)?c=1).", "All of it."),
+        ("All of it](/docs) now", "All of it now"),
+        ("__Look!", "Look!"),
+        ("It is ~~gone.", "It is gone."),
+    ],
+)
+def test_half_a_pair_of_marks_is_not_read(text, spoken):
+    assert markdown(text) == spoken
+
+
+@pytest.mark.parametrize(
     "text",
-    ["3.", "[Bob]: hi", "2 * 3 * 4", "snake_case_name", "a <b or c> d", "I paid $5 ~ $6", "#hashtag", "x < y > z"],
+    [
+        "2**3",
+        "a ** b",
+        "snake__case",
+        "3.",
+        "[Bob]: hi",
+        "2 * 3 * 4",
+        "snake_case_name",
+        "a <b or c> d",
+        "I paid $5 ~ $6",
+        "#hashtag",
+        "x < y > z",
+    ],
 )
 def test_what_only_looks_like_markdown_keeps_its_words(text):
     assert markdown(text) == text

@@ -23,12 +23,23 @@ def texts(*pieces, **options):
         "Dr. Smith is in.",
         "The U.S. Army came.",
         "See No. 5 for more.",
+        "It is in vol. 3 (ch. 12, eq. 4) of it.",
+        "Approx. 300 came to Rm. 12.",
         "It is at example.com today.",
         "Mr. and Mrs. Jones vs. the rest.",
     ],
 )
 def test_a_sentence_is_one_segment_even_character_by_character(text):
     assert texts(*text) == [text]
+
+
+def test_a_number_alone_does_not_join_sentences():
+    assert texts("He left. 3 came. Turn up the vol. Then listen.") == [
+        "He left.",
+        "3 came.",
+        "Turn up the vol.",
+        "Then listen.",
+    ]
 
 
 def test_sentences_are_cut_and_white_space_becomes_one_space():
