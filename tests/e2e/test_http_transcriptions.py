@@ -77,6 +77,12 @@ def test_words_have_real_times(compat, spoken):
     assert times[-1] <= body["duration"] + 0.1
 
 
+@pytest.mark.parametrize(("times", "pause_s"), [(2, 0.3), (8, 1.0)])
+def test_sentence_stands_as_often_as_it_was_said(compat, spoken, times, pause_s):
+    file = joined([spoken[0]] * times, spoken[1], pause_s=pause_s)
+    assert transcribe(compat, file).json()["text"].lower().count(WORDS) == times
+
+
 def test_subtitles_have_a_cue_for_each_sentence(compat, spoken):
     file = joined([spoken[0]] * 2, spoken[1], pause_s=2)
     cues = transcribe(compat, file, response_format="srt").text.split("\n\n")

@@ -61,10 +61,10 @@ class UtteranceHearing:
         self.engine_ms += transcript.engine_ms
         self.input_tokens += transcript.input_tokens
         self.output_tokens += transcript.output_tokens
-        self._segments.extend(_moved(segment, offset_ms) for segment in transcript.segments)
+        self._segments.extend(shifted(segment, offset_ms) for segment in transcript.segments)
         self.settled = " ".join(text for text in (self.settled, transcript.text) if text)
-        self._left_out.extend(_shifted(one, offset_ms) for one in transcript.left_out)
-        checks = tuple(_shifted(one, offset_ms) for one in transcript.checks)
+        self._left_out.extend(shifted(one, offset_ms) for one in transcript.left_out)
+        checks = tuple(shifted(one, offset_ms) for one in transcript.checks)
         engine_ms = 0.0 if is_partial else transcript.engine_ms
         self._pieces.append(HeardPiece(offset_ms, round(end_ms), end, engine_ms, checks))
         if transcript.segments and not self._language[0]:
@@ -118,13 +118,12 @@ class UtteranceHearing:
         )
 
 
-def _moved(segment: HeardSegment, offset_ms: int) -> HeardSegment:
-    words = tuple(_shifted(word, offset_ms) for word in segment.words)
-    return replace(_shifted(segment, offset_ms), words=words)
-
-
-def _shifted(timed: Timed, offset_ms: int) -> Timed:
-    return replace(timed, start_ms=timed.start_ms + offset_ms, end_ms=timed.end_ms + offset_ms)
+def shifted(timed: Timed, offset_ms: int) -> Timed:
+    """Move what has times, and the words of a segment with it, to another clock."""
+    moved = replace(timed, start_ms=timed.start_ms + offset_ms, end_ms=timed.end_ms + offset_ms)
+    if isinstance(moved, HeardSegment):
+        return replace(moved, words=tuple(shifted(word, offset_ms) for word in moved.words))
+    return moved
 
 
 def _num_common(one: str, other: str) -> int:

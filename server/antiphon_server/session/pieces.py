@@ -8,6 +8,7 @@ from antiphon_server.engine.protocol import FiredCheck, LeftOut, Transcript
 from antiphon_server.session.hearing import UtteranceHearing
 from antiphon_server.session.partials import Guess, outcome
 from antiphon_server.session.scribe import Scribe
+from antiphon_server.session.second_hearing import heard_again
 from antiphon_server.session.stretch import BYTES_PER_MS, Stretch
 
 _LONG_PAUSE_MS = 3_000
@@ -59,7 +60,7 @@ class Pieces:
             await outcome(guess, None)
             return
         await self.settle(num_left=(await self._scribe.info()).num_pieces_at_once - 1)
-        task = self._scribe.begin(self._write(stretch, pcm, guess))
+        task = self._scribe.begin(self._write(stretch, start_ms, pcm, guess))
         self._pieces.append(_Piece(task, start_ms, start_ms + len(pcm) / BYTES_PER_MS, end))
 
     async def settle(self, *, num_left: int = 0) -> None:
@@ -94,16 +95,23 @@ class Pieces:
             transcript, is_partial = piece.task.result()
             self._hearing.settle(transcript, piece.start_ms, piece.end_ms, piece.end, is_partial=is_partial)
 
-    async def _write(self, stretch: Stretch, pcm: bytes, guess: Guess | None) -> tuple[Transcript, bool]:
-        transcript = await outcome(guess, stretch)
-        if transcript is not None and not transcript.left_out:  # a final tries again where a partial gives up
-            return transcript, True
+    async def _write(
+        self, stretch: Stretch, start_ms: float, pcm: bytes, guess: Guess | None
+    ) -> tuple[Transcript, bool]:
+        guessed = await outcome(guess, stretch)
+        if guessed is not None and not guessed.left_out:  # a final tries again where a partial gives up
+            again = await heard_again(guessed, stretch, start_ms, self._scribe)
+            return again, again is guessed
+        transcript = await heard_again(await self._heard(stretch, pcm), stretch, start_ms, self._scribe)
+        return _doubted(transcript, stretch, len(pcm) // BYTES_PER_MS), False
+
+    async def _heard(self, stretch: Stretch, pcm: bytes) -> Transcript:
         has_pause = stretch.longest_pause_ms >= _LONG_PAUSE_MS
         transcript = await self._scribe.transcribe(pcm, is_partial=False, segment_times=has_pause)
         if not (has_pause or self._scribe.has_times) and _is_short(transcript, stretch):
             again = await self._scribe.transcribe(pcm, is_partial=False, segment_times=True)
             transcript = max(transcript, again, key=lambda each: len(each.text))
-        return _doubted(transcript, stretch, len(pcm) // BYTES_PER_MS), False
+        return transcript
 
 
 def _is_short(transcript: Transcript, stretch: Stretch) -> bool:

@@ -70,6 +70,10 @@ class Stretch:
         """Return the samples from a moment of the stream on."""
         return bytes(self.pcm[self._offset(at_ms) :])
 
+    def between(self, start_ms: float, end_ms: float) -> bytes:
+        """Return the samples between two moments of the stream."""
+        return bytes(self.pcm[self._offset(start_ms) : self._offset(end_ms)])
+
     def drop_silence(self, keep_ms: int) -> None:
         """While nothing was heard, keep only the last ``keep_ms``."""
         if self.voice_start_ms is None and self.length_ms > keep_ms:

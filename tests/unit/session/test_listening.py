@@ -27,7 +27,7 @@ class CountingTranscriber:
         if self._fail(job):
             raise EngineFailed("scripted failure")
         ms = len(job.pcm) // 32
-        return Transcript((HeardSegment(f"{ms} ms{' of sound' * (ms // 5_000)}", 0, ms),), "en", None, engine_ms=1.0)
+        return Transcript((HeardSegment(f"{ms} ms{' of sound' * (ms // 500)}", 0, ms),), "en", None, engine_ms=1.0)
 
 
 class WatchedVoice(ScriptedVoiceActivity):

@@ -70,7 +70,7 @@ async def feed(found: ListeningSession, pcm: bytes) -> None:
 async def test_partials_are_the_live_models_and_the_final_is_not():
     events, live = Events(), Along()
     found = session(events, live)
-    await feed(found, silence(960) + voice(1_000) + silence(600) + voice(600))
+    await feed(found, silence(960) + voice(800) + silence(600) + voice(600))
     await found.finish()
     texts = [heard.text for heard in events.of(PartialHeard)]
     assert len(texts) > 5

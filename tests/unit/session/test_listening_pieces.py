@@ -39,7 +39,8 @@ class Crew:
             del self.waiting[number]
         ms = len(job.pcm) // 32
         word = HeardWord(f"w{number}", 0, ms)
-        return Transcript((HeardSegment(word.text, 0, ms, words=(word,)),), "en", None, engine_ms=1.0)
+        text = word.text + " or so" * (ms // 300)  # as much as is said in that time
+        return Transcript((HeardSegment(text, 0, ms, words=(word,)),), "en", None, engine_ms=1.0)
 
 
 def session(events: Events, crew: Crew, **changes: object) -> ListeningSession:
@@ -68,7 +69,7 @@ async def test_pieces_are_written_down_at_once_and_joined_in_order():
             future.set_result(None)
     (final,) = events.of(FinalHeard)
     assert crew.most == AT_ONCE
-    assert final.text == " ".join(f"w{number}" for number in range(len(crew.jobs)))
+    assert final.text.replace(" or so", "") == " ".join(f"w{number}" for number in range(len(crew.jobs)))
     starts = [segment.words[0].start_ms for segment in final.segments]
     assert starts == sorted(starts)
     assert [piece.start_ms for piece in final.pieces] == starts
@@ -131,7 +132,7 @@ async def test_dropped_audio_ends_its_pieces_and_the_next_utterance_has_its_own(
     flushing = asyncio.create_task(found.flush())
     await turns()
     crew.waiting[2].set_result(None)
-    assert (await flushing).text == "w2"
+    assert (await flushing).text.startswith("w2")
 
 
 async def test_pieces_are_as_long_as_the_engine_can_take_and_are_cut_in_pauses():
