@@ -34,7 +34,13 @@ class Scribe:
         return self._info
 
     async def transcribe(
-        self, pcm: bytes, *, is_partial: bool, is_likely_final: bool = False, segment_times: bool = False
+        self,
+        pcm: bytes,
+        *,
+        is_partial: bool,
+        is_likely_final: bool = False,
+        segment_times: bool = False,
+        language: str = "",
     ) -> Transcript:
         """Write audio down.
 
@@ -43,6 +49,7 @@ class Scribe:
             is_partial: It gives way to finals, and has no times.
             is_likely_final: Of a partial: somebody may be waiting for it already.
             segment_times: Whether segments are short though the caller did not ask for it.
+            language: Known from elsewhere where the caller gave none.
 
         Raises:
             SpeechError: Whatever the engine reports.
@@ -50,7 +57,7 @@ class Scribe:
         settings = self._settings
         job = ListenJob(
             pcm=pcm,
-            language=settings.language,
+            language=settings.language or language,
             prompt=settings.prompt,
             key_words=settings.key_words,
             is_translation=settings.is_translation,

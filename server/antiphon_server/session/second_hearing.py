@@ -53,13 +53,13 @@ async def heard_again(transcript: Transcript, stretch: Stretch, from_ms: float, 
     if len(parts) < 2 or not _is_little(transcript, stretch):
         return transcript
     sample = _sample(parts)
-    heard = {sample: await _heard(sample, stretch, from_ms, scribe)}
+    heard = {sample: await _heard(sample, stretch, from_ms, scribe, transcript.language)}
     share = _length(sample) / sum(map(_length, parts))
     if _num_letters(heard[sample].text) < _MORE * share * _num_letters(transcript.text):
         return _with_cost(transcript, heard[sample])  # somebody speaks slowly
     for part in parts:
         if part != sample:
-            heard[part] = await _heard(part, stretch, from_ms, scribe)
+            heard[part] = await _heard(part, stretch, from_ms, scribe, transcript.language)
     whole = _joined(transcript, [heard[part] for part in parts])
     if _num_letters(whole.text) < _MORE * _num_letters(transcript.text):
         return _with_cost(transcript, *heard.values())
@@ -109,10 +109,11 @@ def _length(part: Span) -> float:
     return part[1] - part[0]
 
 
-async def _heard(part: Span, stretch: Stretch, from_ms: float, scribe: Scribe) -> Transcript:
-    """Write one part down; its times are of the whole piece."""
+async def _heard(part: Span, stretch: Stretch, from_ms: float, scribe: Scribe, language: str) -> Transcript:
+    """Write one part down; its times are of the whole piece. A language is found out from the whole more surely."""
     start_ms = max(stretch.start_ms, part[0] - _LEAD_MS)
-    found = await scribe.transcribe(stretch.between(start_ms, part[1] + TAIL_MS), is_partial=False)
+    pcm = stretch.between(start_ms, part[1] + TAIL_MS)
+    found = await scribe.transcribe(pcm, is_partial=False, language=language)
     offset_ms = max(0, round(start_ms - from_ms))
     return replace(
         found,

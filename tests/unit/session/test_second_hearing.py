@@ -59,6 +59,7 @@ async def test_sentence_that_is_said_twice_stands_twice_each_at_its_time():
     [check] = final.pieces[0].checks
     assert (check.name, check.limit, check.value < 8) == ("letters_per_s", 10.0, True)
     assert final.times.engine_ms == len(model.jobs) == 3
+    assert [job.language for job in model.jobs] == ["", "en", "en"]
 
 
 async def test_loop_that_was_really_said_is_no_loop():
