@@ -158,3 +158,14 @@ async def test_explaining_says_what_would_be_spoken(server):
         assert [segment.pause_before_ms for segment in answer.segments] == [0, 550]
         assert len(answer.warnings) == 1
         assert answer.model == "hibari"
+
+
+async def test_letters_that_are_not_read_are_explained_in_the_words_of_the_call(server):
+    text = "Say hello. The word λόγος is Greek. Привет is Russian."
+    async with calls_to(server) as stubs:
+        explained = await stubs.synthesis.ExplainSynthesis(speech_pb.ExplainSynthesisRequest(text=text))
+        said = [response.warning for response in await stubs.speak([text]) if response.HasField("warning")]
+    assert ["5 characters" in explained.warnings[0].message, "6 characters" in explained.warnings[1].message] == [
+        True
+    ] * 2
+    assert [(each.code, each.message) for each in explained.warnings] == [(each.code, each.message) for each in said]

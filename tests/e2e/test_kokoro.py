@@ -12,6 +12,7 @@ from antiphon.speech.v1 import model_service_pb2 as model_pb
 from antiphon.speech.v1 import voice_service_pb2 as voice_pb
 from antiphon.speech.v1 import voice_service_pb2_grpc as voice_grpc
 from antiphon.speech.v1.report_pb2 import WarningCode
+from antiphon.speech.v1.synthesis_service_pb2 import ExplainSynthesisRequest, SynthesisConfig
 from support.added import ADDED_MODELS, KOKORO_VOICES, needs_espeak, needs_kokoro
 from support.calls import audio_of, calls_to
 from support.servers import TESTS, Server, start_server
@@ -119,10 +120,13 @@ async def test_what_a_voice_cannot_do_is_said(both):
         with pytest.raises(grpc.aio.AioRpcError, match="no voice of hibari"):
             await stubs.speak_once("Hello.", model="hibari", voice="bf_emma")
         seeded = await stubs.speak_once("Yes. 你好", voice="af_sky", sampling={"seed": 7})
+        request = ExplainSynthesisRequest(text="Yes. 你好", config=SynthesisConfig(voice="af_sky"))
+        explained = await stubs.synthesis.ExplainSynthesis(request)
     codes = [WarningCode.Name(warning.code) for warning in started(seeded).warnings]
     assert codes == ["WARNING_CODE_FIELD_IGNORED"]
-    later = [WarningCode.Name(response.warning.code) for response in seeded if response.HasField("warning")]
-    assert later == ["WARNING_CODE_TEXT_NOT_SPOKEN"]
+    later = [response.warning for response in seeded if response.HasField("warning")]
+    assert [WarningCode.Name(each.code) for each in later] == ["WARNING_CODE_TEXT_NOT_SPOKEN"]
+    assert [each.message for each in explained.warnings] == [each.message for each in later]
 
 
 async def test_a_voice_that_reads_another_language_is_reported(both, espeak):

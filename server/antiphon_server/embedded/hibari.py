@@ -77,11 +77,16 @@ class HibariSynthesizer:
             voice_aliases=VOICE_ALIASES,
             rendered_tags=RENDERED_TAGS,
             supports_seed=True,
+            counts_unreadable=True,
         )
 
     async def info(self) -> EngineInfo:
         """Say what the engine is."""
         return self._info
+
+    async def count_unreadable(self, texts: tuple[str, ...], voice: str, language: str) -> tuple[int, ...]:
+        """Count the letters of other scripts; see ``LetterCounter``."""
+        return tuple(map(reading.num_unreadable, texts))
 
     async def speak(self, job: SpeechJob) -> AsyncGenerator[SpeechChunk | SpeechEnd, None]:
         """Yield the segment's sound, then one SpeechEnd; closing stops before the next piece.

@@ -119,11 +119,16 @@ class KokoroSynthesizer:
             voices=engine_voices(spelling),
             voice_aliases=VOICE_ALIASES,
             rendered_tags=RENDERED_TAGS,
+            counts_unreadable=True,
         )
 
     async def info(self) -> EngineInfo:
         """Say what the engine is."""
         return self._info
+
+    async def count_unreadable(self, texts: tuple[str, ...], voice: str, language: str) -> tuple[int, ...]:
+        """Count the letters of scripts that the language is not written in; see ``LetterCounter``."""
+        return tuple(map(self._spelling_of(voice, language).num_unreadable, texts))
 
     async def speak(self, job: SpeechJob) -> AsyncGenerator[SpeechChunk | SpeechEnd, None]:
         """Yield the segment's sound, then one SpeechEnd; closing stops the model where it is.
@@ -133,7 +138,7 @@ class KokoroSynthesizer:
             UnsupportedFeature: If nothing here spells the language.
             EngineFailed: If the model failed.
         """
-        spelling = self._spelling_of(job)
+        spelling = self._spelling_of(job.voice, job.language)
         engine_s, size = 0.0, FIRST_CHUNK_SAMPLES
         stop = self._model.new_stop()
         try:
@@ -153,12 +158,12 @@ class KokoroSynthesizer:
         job = SpeechJob(text="Ready to speak.", voice=DEFAULT_VOICE, sequence="warm-up", is_first=True)
         self._info = replace(self._info, first_output_ms=await first_output_ms(self.speak, job))
 
-    def _spelling_of(self, job: SpeechJob) -> Spelling:
-        voice = next((voice for voice in self._info.voices if voice.id == job.voice), None)
+    def _spelling_of(self, voice_id: str, language: str) -> Spelling:
+        voice = next((voice for voice in self._info.voices if voice.id == voice_id), None)
         if voice is None:
-            raise UnknownVoice(f"voice {job.voice[:64]!r} is not one of kokoro's", field="voice")
+            raise UnknownVoice(f"voice {voice_id[:64]!r} is not one of kokoro's", field="voice")
         own = language_of(voice.id).tag
-        code = primary_subtag(job.language)
+        code = primary_subtag(language)
         tag = own if code in ("", own[:2]) else next((tag for tag in self._spelling if tag[:2] == code), "")
         if tag not in self._spelling:
             raise UnsupportedFeature(f"voice {voice.id}: {voice.description}", field="voice")

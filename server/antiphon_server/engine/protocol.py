@@ -75,6 +75,8 @@ class EngineInfo:
     """Whether ``SpeechJob.first_chunk_frames`` has an effect."""
     counts_tokens: bool = False
     """Whether it is a ``TokenCounter``."""
+    counts_unreadable: bool = False
+    """Whether it is a ``LetterCounter``."""
     has_stats: bool = False
     """Whether it is ``Observed``."""
     num_codebooks: int = 0

@@ -40,11 +40,3 @@ class Cloner(Protocol):
             EngineFailed: If the model failed.
         """
         ...
-
-
-class TokenCounter(Protocol):
-    """A Synthesizer that says ``counts_tokens``."""
-
-    async def count_tokens(self, texts: tuple[str, ...]) -> tuple[int, ...]:
-        """Count the tokens of each text as the model reads it."""
-        ...

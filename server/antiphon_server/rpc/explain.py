@@ -4,13 +4,13 @@ import asyncio
 from typing import cast
 
 from antiphon.speech.v1 import synthesis_service_pb2 as pb
+from antiphon_server.engine.foresight import LetterCounter, TokenCounter
 from antiphon_server.engine.protocol import Synthesizer
-from antiphon_server.engine.reference import TokenCounter
 from antiphon_server.rpc.responses import warning
 from antiphon_server.rpc.synthesis_config import SpeechPlan
 from antiphon_server.session.events import Notice
 from antiphon_server.session.script import Script
-from antiphon_server.session.unrendered import unrendered
+from antiphon_server.session.unrendered import unread, unrendered
 from antiphon_server.text.segment import Segment
 
 
@@ -20,7 +20,7 @@ async def explain(script: Script, plan: SpeechPlan, synthesizer: Synthesizer) ->
     Args:
         script: What would be spoken.
         plan: How.
-        synthesizer: Would speak; asked to count tokens, if it can.
+        synthesizer: Would speak; asked to count tokens, and letters it cannot read, if it can.
     """
     explained = await asyncio.to_thread(_explain, script, plan)
     if plan.info.counts_tokens:
@@ -29,7 +29,25 @@ async def explain(script: Script, plan: SpeechPlan, synthesizer: Synthesizer) ->
         for segment, count in zip(explained.segments, counts, strict=True):
             segment.num_tokens = count
         explained.num_tokens = sum(counts)
+    if plan.info.counts_unreadable:
+        unreadable = await _num_unreadable(explained, plan, cast("LetterCounter", synthesizer))
+        explained.warnings.extend(warning(unread(count, plan.info.model)) for count in unreadable if count)
     return explained
+
+
+async def _num_unreadable(
+    explained: pb.ExplainSynthesisResponse, plan: SpeechPlan, counter: LetterCounter
+) -> list[int]:
+    """Count what each segment would be spoken without; what is read depends on its voice."""
+    voices = [plan.settings.voice_of(segment.speaker) for segment in explained.segments]
+    counts = [0] * len(voices)
+    for voice in dict.fromkeys(voices):
+        places = [index for index, each in enumerate(voices) if each == voice]
+        texts = tuple(explained.segments[index].text for index in places)
+        found = await counter.count_unreadable(texts, voice, plan.settings.language)
+        for index, count in zip(places, found, strict=True):
+            counts[index] = count
+    return counts
 
 
 def _explain(script: Script, plan: SpeechPlan) -> pb.ExplainSynthesisResponse:

@@ -3,8 +3,8 @@
 from typing import cast
 
 from antiphon_server.audio.clip import MAX_CLIP_S
+from antiphon_server.engine.foresight import TokenCounter
 from antiphon_server.engine.protocol import EngineInfo, Synthesizer
-from antiphon_server.engine.reference import TokenCounter
 from antiphon_server.errors import ContextOverflow
 from antiphon_server.session.cloning import CloningDesk, ReferenceSource
 

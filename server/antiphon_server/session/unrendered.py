@@ -1,4 +1,4 @@
-"""Tags of delivery that the model which speaks has no way to follow."""
+"""What of a text the model that speaks has no way to render: tags of delivery, and letters of other scripts."""
 
 from collections.abc import Iterable
 
@@ -19,3 +19,9 @@ def unrendered(tags: Iterable[str], settings: SpeechSettings, warned: set[str], 
     warned.update(found)
     why = f"has no effect on {settings.model}; it was left out and not read aloud"
     return [Notice("TAG_NOT_RENDERED", field, f"{tag} {why}") for tag in found]
+
+
+def unread(num_letters: int, model: str) -> Notice:
+    """Tell of letters that a segment was spoken without."""
+    why = f"{num_letters} characters of a script {model} does not read were left out"
+    return Notice("TEXT_NOT_SPOKEN", "text", why)

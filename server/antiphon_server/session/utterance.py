@@ -12,6 +12,7 @@ from antiphon_server.session.rendering import Rendering
 from antiphon_server.session.sequence import CallSequence
 from antiphon_server.session.settings import SpeechSettings
 from antiphon_server.session.spoken import SpokenText
+from antiphon_server.session.unrendered import unread
 from antiphon_server.telemetry import metrics
 from antiphon_server.text.segment import Segment, has_speech
 
@@ -198,12 +199,12 @@ class Utterance:
     def _left_out(self, end: SpeechEnd, text: str, *, is_mute: bool) -> Notice | None:
         model = self.settings.model
         if end.characters_dropped:
-            why = f"{end.characters_dropped} characters of a script {model} does not read were left out"
-        elif is_mute and end.finish_reason == "STOP" and has_speech(text):
-            why = f"{model} made no sound of {len(text)} characters; they were left out"
-        else:
-            return None
-        return Notice("TEXT_NOT_SPOKEN", "text", why)
+            return unread(end.characters_dropped, model)
+        if is_mute and end.finish_reason == "STOP" and has_speech(text):
+            return Notice(
+                "TEXT_NOT_SPOKEN", "text", f"{model} made no sound of {len(text)} characters; they were left out"
+            )
+        return None
 
     def _pause_ms(self, segment: Segment) -> int:
         gap_ms = self.settings.segment_gap_ms if self._num_segments and segment.text else 0

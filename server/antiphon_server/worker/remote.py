@@ -96,6 +96,15 @@ class RemoteSynthesizer(_Face):
         """
         return tuple(await self._line().ask(self.role, "count_tokens", list(texts)))
 
+    async def count_unreadable(self, texts: tuple[str, ...], voice: str, language: str) -> tuple[int, ...]:
+        """Count the letters of each text that would be left out.
+
+        Raises:
+            EngineRestarting: If the process dies meanwhile, or has died and is not back.
+            SpeechError: What the engine raised.
+        """
+        return tuple(await self._line().ask(self.role, "count_unreadable", list(texts), voice, language))
+
 
 class RemoteTranscriber(_Face):
     """Listens in another process."""

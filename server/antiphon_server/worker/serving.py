@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any, Protocol, cast, runtime_checkable
 
 from antiphon_server.engine.chat import ChatJob, ChatModel
+from antiphon_server.engine.foresight import LetterCounter, TokenCounter
 from antiphon_server.engine.protocol import (
     ListenJob,
     LiveTranscriber,
@@ -18,7 +19,7 @@ from antiphon_server.engine.protocol import (
     VoiceActivity,
     VoiceActivityStream,
 )
-from antiphon_server.engine.reference import Cloner, ReferenceClip, TokenCounter
+from antiphon_server.engine.reference import Cloner, ReferenceClip
 from antiphon_server.engine.spec import Role
 from antiphon_server.engine.stats import Observed
 from antiphon_server.errors import Cancelled, EngineFailed, EngineRestarting
@@ -75,6 +76,7 @@ class CallServer:
         self._answers: dict[tuple[str, str], Callable[..., Awaitable[object]]] = {
             ("synthesizer", "encode"): self._encode_clip,
             ("synthesizer", "count_tokens"): self._count_tokens,
+            ("synthesizer", "count_unreadable"): self._count_unreadable,
             ("synthesizer", "stats"): partial(self._stats, "synthesizer"),
             ("transcriber", "stats"): partial(self._stats, "transcriber"),
             ("transcriber", "transcribe"): self._transcribe,
@@ -155,6 +157,10 @@ class CallServer:
 
     async def _count_tokens(self, texts: list[str]) -> object:
         return list(await cast("TokenCounter", self._engines["synthesizer"]).count_tokens(tuple(texts)))
+
+    async def _count_unreadable(self, texts: list[str], voice: str, language: str) -> object:
+        counter = cast("LetterCounter", self._engines["synthesizer"])
+        return list(await counter.count_unreadable(tuple(texts), voice, language))
 
     async def _stats(self, role: Role) -> object:
         return encode(await cast("Observed", self._engines[role]).stats())
