@@ -86,7 +86,7 @@ class HibariSynthesizer:
 
     async def count_unreadable(self, texts: tuple[str, ...], voice: str, language: str) -> tuple[int, ...]:
         """Count the letters of other scripts; see ``LetterCounter``."""
-        return tuple(map(reading.num_unreadable, texts))
+        return await asyncio.to_thread(lambda: tuple(map(reading.num_unreadable, texts)))
 
     async def speak(self, job: SpeechJob) -> AsyncGenerator[SpeechChunk | SpeechEnd, None]:
         """Yield the segment's sound, then one SpeechEnd; closing stops before the next piece.

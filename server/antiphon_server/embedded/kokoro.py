@@ -128,7 +128,8 @@ class KokoroSynthesizer:
 
     async def count_unreadable(self, texts: tuple[str, ...], voice: str, language: str) -> tuple[int, ...]:
         """Count the letters of scripts that the language is not written in; see ``LetterCounter``."""
-        return tuple(map(self._spelling_of(voice, language).num_unreadable, texts))
+        spelling = self._spelling_of(voice, language)
+        return await asyncio.to_thread(lambda: tuple(map(spelling.num_unreadable, texts)))
 
     async def speak(self, job: SpeechJob) -> AsyncGenerator[SpeechChunk | SpeechEnd, None]:
         """Yield the segment's sound, then one SpeechEnd; closing stops the model where it is.
