@@ -95,6 +95,7 @@ class Transcribing:
             _check_not_itself(recording, wanted)
             transcript = await self.listen(recording.path)
             await asyncio.to_thread(self._write, recording, wanted, transcript)
+            self._tell_written(recording, wanted, transcript)
         except Unavailable:
             raise
         except (AntiphonError, CommandFailed, OSError) as error:
@@ -106,9 +107,12 @@ class Transcribing:
         texts = [(path, rendered(transcript, kind, source=str(recording.path))) for kind, path in wanted]
         for path, text in texts:
             write_whole(path, text, may_replace=self.may_replace)
+
+    def _tell_written(self, recording: Recording, wanted: list[tuple[str, Path]], transcript: Transcript) -> None:
+        """Count and tell; on the loop, where no other line gets between the parts of this one."""
         self.tally.num_written += 1
         speech = "" if transcript.text else " (no speech)"
-        self._say(f"{recording.path}: {', '.join(path.name for path, _ in texts)}{speech}")
+        self._say(f"{recording.path}: {', '.join(path.name for _, path in wanted)}{speech}")
         for warning in transcript.warnings:
             self._say(f"{recording.path}: warning: {warning.message}")
 
