@@ -165,7 +165,5 @@ async def test_letters_that_are_not_read_are_explained_in_the_words_of_the_call(
     async with calls_to(server) as stubs:
         explained = await stubs.synthesis.ExplainSynthesis(speech_pb.ExplainSynthesisRequest(text=text))
         said = [response.warning for response in await stubs.speak([text]) if response.HasField("warning")]
-    assert ["5 characters" in explained.warnings[0].message, "6 characters" in explained.warnings[1].message] == [
-        True
-    ] * 2
+    assert [each.message[:12] for each in explained.warnings] == ["5 characters", "6 characters"]
     assert [(each.code, each.message) for each in explained.warnings] == [(each.code, each.message) for each in said]
