@@ -1,6 +1,5 @@
 """The files that outsiders build on agree with each other: stubs, floors, lint settings, release, service config."""
 
-import importlib
 import json
 import os
 import re
@@ -13,10 +12,11 @@ import grpc
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
+from support.contract import PROTOS, SERVICES
+
 ROOT = Path(__file__).parents[2]
 GENERATED = ROOT / "proto/gen/python/antiphon/speech/v1"
 BIN = Path(sys.executable).parent
-PROTOS = sorted((ROOT / "proto/antiphon/speech/v1").glob("*.proto"))
 SERVICE_CONFIG = json.loads((ROOT / "proto/service_config.json").read_text())
 MAX_ATTEMPTS = 5
 """gRPC treats a larger maxAttempts as this."""
@@ -41,9 +41,7 @@ def versions(pattern: str, files: str) -> set[str]:
 
 def every_method() -> dict[str, set[tuple[str, bool]]]:
     """Return the methods of each service and whether they take a stream of requests."""
-    modules = [importlib.import_module(f"antiphon.speech.v1.{path.stem}_pb2") for path in PROTOS]
-    services = [service for module in modules for service in module.DESCRIPTOR.services_by_name.values()]
-    return {service.full_name: {(m.name, m.client_streaming) for m in service.methods} for service in services}
+    return {service.full_name: {(m.name, m.client_streaming) for m in service.methods} for service in SERVICES}
 
 
 def configured() -> list[tuple[str, str, dict[str, object]]]:

@@ -7,10 +7,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 from antiphon_server.audio.format import Encoding, Format
-from antiphon_server.engine.protocol import EngineInfo, SpeechChunk, SpeechEnd, SpeechJob, Synthesizer
-from antiphon_server.session.events import AudioOut
+from antiphon_server.engine.protocol import EngineInfo, SpeechChunk, SpeechEnd, SpeechJob, Synthesizer, Transcriber
+from antiphon_server.session.events import AudioOut, FinalHeard, Notice
+from antiphon_server.session.listening import ListeningSession
 from antiphon_server.session.settings import ListenSettings, SpeechSettings
 from antiphon_server.session.speaking import SpeechSession
+from support.scripted import ScriptedVoiceActivity, VoiceScript
 
 RATE_HZ = 24_000
 CHUNK_SAMPLES = RATE_HZ * 40 // 1000
@@ -96,6 +98,18 @@ def voice(ms: int) -> bytes:
 
 def silence(ms: int) -> bytes:
     return bytes(32 * ms)
+
+
+async def heard(transcriber: Transcriber, pcm: bytes) -> tuple[FinalHeard, list[str]]:
+    """Have audio written down as one utterance, without partials: its final, and what notices said."""
+    events = Events()
+    session = ListeningSession(
+        transcriber, ScriptedVoiceActivity(VoiceScript()), listen_settings(partial_interval_ms=0), events.emit
+    )
+    await session.take(pcm)
+    final = await session.flush()
+    await session.close()
+    return final, [notice.message for notice in events.of(Notice)]
 
 
 async def spoken(

@@ -65,6 +65,11 @@ def undecodable(field: str) -> InvalidField:
     return InvalidField("the message cannot be decoded: it is no message of the contract", field=field)
 
 
+def without_effect(field: str, why: str) -> Notice:
+    """Say that a field has no effect, and why."""
+    return Notice("FIELD_IGNORED", field, f"{field} has no effect: {why}")
+
+
 def ignored(field: str, model: str) -> Notice:
     """Say that a field has no effect."""
     return Notice("FIELD_IGNORED", field, f"{field} has no effect on {model}")

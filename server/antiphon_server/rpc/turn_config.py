@@ -2,7 +2,7 @@
 
 from antiphon.speech.v1 import conversation_service_pb2 as pb
 from antiphon_server.errors import UnsupportedFeature
-from antiphon_server.rpc.checks import known_enum, optional_in_range
+from antiphon_server.rpc.checks import known_enum, optional_in_range, without_effect
 from antiphon_server.rpc.listen_config import check_endpoint
 from antiphon_server.session.events import Notice
 
@@ -35,11 +35,7 @@ def check_turns(message: pb.ConversationConfig | pb.ConversationUpdate, path: st
                 field=f"{path}.{name}",
             )
     unused = [given.name for given, _ in detection.ListFields() if given.name in _WITHOUT_EFFECT]
-    return tuple(_without_effect(f"{path}.turn_detection.{name}", _WITHOUT_EFFECT[name]) for name in unused)
-
-
-def _without_effect(field: str, why: str) -> Notice:
-    return Notice("FIELD_IGNORED", field, f"{field} has no effect: {why}")
+    return tuple(without_effect(f"{path}.turn_detection.{name}", _WITHOUT_EFFECT[name]) for name in unused)
 
 
 def _check_turn_detection(detection: pb.TurnDetection, path: str) -> None:

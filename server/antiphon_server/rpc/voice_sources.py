@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from antiphon.speech.v1 import synthesis_service_pb2 as pb
 from antiphon_server.engine.protocol import EngineInfo
 from antiphon_server.errors import InvalidField, UnsupportedFeature
-from antiphon_server.rpc.checks import at_most, ignored
+from antiphon_server.rpc.checks import at_most, ignored, without_effect
 from antiphon_server.rpc.reference_config import MAX_TRANSCRIPT, read_reference
 from antiphon_server.session.cloning import ReferenceSource
 from antiphon_server.session.events import Notice
@@ -44,8 +44,8 @@ def read_sources(config: pb.SynthesisConfig, info: EngineInfo, path: str) -> Voi
         _check_may_clone(config.voice, info, f"{path}.references", f"{path}.voice")
     found = [read_reference(each, info, f"{path}.references[{n}]") for n, each in enumerate(config.references)]
     notices = [
-        Notice("FIELD_IGNORED", name, f"{name} has no effect: {info.model} hears one reference, the first")
-        for name in (f"{path}.references[{n}]" for n in range(1, len(found)))
+        without_effect(f"{path}.references[{n}]", f"{info.model} hears one reference, the first")
+        for n in range(1, len(found))
     ]
     previous, of_turns = _read_turns(config, info, f"{path}.previous_turns")
     speakers = _read_speakers(config, info, path)
@@ -83,8 +83,7 @@ def _read_turns(
         if not info.supports_history:
             continue
         if not turn.HasField("audio"):
-            message = f"{field} has no effect: {info.model} hears only earlier turns that have audio"
-            notices.append(Notice("FIELD_IGNORED", field, message))
+            notices.append(without_effect(field, f"{info.model} hears only earlier turns that have audio"))
             continue
         if turn.speaker:
             notices.append(ignored(f"{field}.speaker", info.model))

@@ -58,15 +58,15 @@ class UtteranceHearing:
             is_partial: The transcript was made for a partial.
         """
         offset_ms = round(start_ms)
+        transcript = shifted(transcript, offset_ms)
         self.engine_ms += transcript.engine_ms
         self.input_tokens += transcript.input_tokens
         self.output_tokens += transcript.output_tokens
-        self._segments.extend(shifted(segment, offset_ms) for segment in transcript.segments)
+        self._segments.extend(transcript.segments)
         self.settled = " ".join(text for text in (self.settled, transcript.text) if text)
-        self._left_out.extend(shifted(one, offset_ms) for one in transcript.left_out)
-        checks = tuple(shifted(one, offset_ms) for one in transcript.checks)
+        self._left_out.extend(transcript.left_out)
         engine_ms = 0.0 if is_partial else transcript.engine_ms
-        self._pieces.append(HeardPiece(offset_ms, round(end_ms), end, engine_ms, checks))
+        self._pieces.append(HeardPiece(offset_ms, round(end_ms), end, engine_ms, transcript.checks))
         if transcript.segments and not self._language[0]:
             self._language = (transcript.language, transcript.language_confidence)
 
@@ -118,12 +118,23 @@ class UtteranceHearing:
         )
 
 
-def shifted(timed: Timed, offset_ms: int) -> Timed:
-    """Move what has times, and the words of a segment with it, to another clock."""
-    moved = replace(timed, start_ms=timed.start_ms + offset_ms, end_ms=timed.end_ms + offset_ms)
-    if isinstance(moved, HeardSegment):
-        return replace(moved, words=tuple(shifted(word, offset_ms) for word in moved.words))
-    return moved
+def shifted(transcript: Transcript, offset_ms: int) -> Transcript:
+    """Move all that has times in a transcript to a clock that started ``offset_ms`` before."""
+    return replace(
+        transcript,
+        segments=tuple(_moved(segment, offset_ms) for segment in transcript.segments),
+        left_out=tuple(_shifted(one, offset_ms) for one in transcript.left_out),
+        checks=tuple(_shifted(one, offset_ms) for one in transcript.checks),
+    )
+
+
+def _moved(segment: HeardSegment, offset_ms: int) -> HeardSegment:
+    words = tuple(_shifted(word, offset_ms) for word in segment.words)
+    return replace(_shifted(segment, offset_ms), words=words)
+
+
+def _shifted(timed: Timed, offset_ms: int) -> Timed:
+    return replace(timed, start_ms=timed.start_ms + offset_ms, end_ms=timed.end_ms + offset_ms)
 
 
 def _num_common(one: str, other: str) -> int:

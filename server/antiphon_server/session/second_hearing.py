@@ -49,8 +49,8 @@ async def heard_again(transcript: Transcript, stretch: Stretch, from_ms: float, 
     Raises:
         SpeechError: Whatever the engine reports.
     """
-    parts = _parts(stretch)
-    if len(parts) < 2 or not _is_little(transcript, stretch):
+    parts = _parts(stretch) if _is_little(transcript, stretch) else []
+    if len(parts) < 2:
         return transcript
     sample = _sample(parts)
     heard = {sample: await _heard(sample, stretch, from_ms, scribe, transcript.language)}
@@ -77,7 +77,7 @@ def _is_little(transcript: Transcript, stretch: Stretch) -> bool:
 
 
 def _letters_per_s(transcript: Transcript, stretch: Stretch) -> float:
-    return _num_letters(transcript.text) * 1000 / max(stretch.voice_ms, WINDOW_MS)
+    return _num_letters(transcript.text) * 1000 / stretch.voice_ms
 
 
 def _num_letters(text: str) -> float:
@@ -114,13 +114,7 @@ async def _heard(part: Span, stretch: Stretch, from_ms: float, scribe: Scribe, l
     start_ms = max(stretch.start_ms, part[0] - _LEAD_MS)
     pcm = stretch.between(start_ms, part[1] + TAIL_MS)
     found = await scribe.transcribe(pcm, is_partial=False, language=language)
-    offset_ms = max(0, round(start_ms - from_ms))
-    return replace(
-        found,
-        segments=tuple(shifted(segment, offset_ms) for segment in found.segments),
-        left_out=tuple(shifted(each, offset_ms) for each in found.left_out),
-        checks=tuple(shifted(each, offset_ms) for each in found.checks),
-    )
+    return shifted(found, max(0, round(start_ms - from_ms)))
 
 
 def _joined(first: Transcript, heard: list[Transcript]) -> Transcript:

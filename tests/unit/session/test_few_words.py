@@ -1,10 +1,7 @@
 """A model that writes hardly anything of much voice: it is asked again, and what is still missing is told."""
 
 from antiphon_server.engine.protocol import EngineInfo, HeardSegment, LeftOut, ListenJob, Transcript
-from antiphon_server.session.events import FinalHeard, Notice
-from antiphon_server.session.listening import ListeningSession
-from support.scripted import ScriptedVoiceActivity, VoiceScript
-from support.sessions import Events, listen_settings, silence, voice
+from support.sessions import heard, silence, voice
 
 SPOKEN = "Nine words are what somebody says in three seconds."
 
@@ -25,17 +22,6 @@ class Sparing:
         text = self.texts[job.segment_times]
         segments = (HeardSegment(text, 0, len(job.pcm) // 32),) if text else ()
         return Transcript(segments, "en", None, engine_ms=1.0, left_out=self.left_out)
-
-
-async def heard(model: Sparing, pcm: bytes) -> tuple[FinalHeard, list[str]]:
-    events = Events()
-    found = ListeningSession(
-        model, ScriptedVoiceActivity(VoiceScript()), listen_settings(partial_interval_ms=0), events.emit
-    )
-    await found.take(pcm)
-    final = await found.flush()
-    await found.close()
-    return final, [notice.message for notice in events.of(Notice)]
 
 
 async def test_hardly_a_word_of_much_voice_is_asked_for_again_with_times():

@@ -6,10 +6,7 @@ import numpy as np
 import pytest
 
 from antiphon_server.engine.protocol import EngineInfo, HeardSegment, LeftOut, ListenJob, Transcript
-from antiphon_server.session.events import FinalHeard, Notice
-from antiphon_server.session.listening import ListeningSession
-from support.scripted import ScriptedVoiceActivity, VoiceScript
-from support.sessions import Events, listen_settings, silence, voice
+from support.sessions import heard, silence, voice
 
 SENTENCE = "Nine words are what somebody says in three seconds."
 SECOND = voice(3_000) + silence(1_000)
@@ -34,17 +31,6 @@ class Forgetful:
         is_alone = np.diff(loud).max() < 16 * 300
         segment = HeardSegment(self.alone if is_alone else self.together, begin_ms, end_ms)
         return Transcript((segment,), "en", None, engine_ms=1.0, left_out=() if is_alone else self.left_out)
-
-
-async def heard(model: Forgetful, pcm: bytes) -> tuple[FinalHeard, list[str]]:
-    events = Events()
-    session = ListeningSession(
-        model, ScriptedVoiceActivity(VoiceScript()), listen_settings(partial_interval_ms=0), events.emit
-    )
-    await session.take(pcm)
-    final = await session.flush()
-    await session.close()
-    return final, [notice.message for notice in events.of(Notice)]
 
 
 async def test_sentence_that_is_said_twice_stands_twice_each_at_its_time():
